@@ -1,0 +1,59 @@
+"""Random affine copies of whole batches of digits."""
+
+from dataclasses import dataclass
+from math import pi
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_BLOCK = 4096  # images warped at once: bounds memory to about 40 MB
+
+
+@dataclass(frozen=True)
+class Affine:
+    """The ranges of a random affine map about the image's centre; each value is drawn uniformly for every image."""
+
+    degrees: float = 0.0  # turned by up to this, either way
+    translate: float = 0.0  # moved by up to this share of the side, along x and along y
+    scale: tuple[float, float] = (1.0, 1.0)  # enlarged by a factor in this range
+    scale_apart: bool = False  # draw the factor for x and for y apart
+
+    def matrices(self, count: int, generator: torch.Generator) -> Tensor:
+        """`count` random maps from an output pixel to the input pixel it shows, (count, 3, 3) float32 on the CPU.
+
+        Coordinates run from -1 to 1 over the image, as `affine_grid` has them; the image is scaled and turned first
+        and moved after, as torchvision's RandomAffine and imgaug's Affine do.
+        """
+
+        def uniform(low: float, high: float) -> Tensor:
+            return torch.empty(count).uniform_(low, high, generator=generator)
+
+        angle = uniform(-self.degrees, self.degrees) * (pi / 180)
+        shift_x, shift_y = (uniform(-2 * self.translate, 2 * self.translate) for _ in range(2))
+        scale_x = uniform(*self.scale)
+        scale_y = uniform(*self.scale) if self.scale_apart else scale_x
+        cos, sin = angle.cos(), angle.sin()
+        matrix = torch.zeros(count, 3, 3)
+        matrix[:, 0, 0], matrix[:, 0, 1] = cos / scale_x, sin / scale_x
+        matrix[:, 1, 0], matrix[:, 1, 1] = -sin / scale_y, cos / scale_y
+        matrix[:, :2, 2:] = matrix[:, :2, :2] @ -torch.stack([shift_x, shift_y], dim=1)[:, :, None]
+        matrix[:, 2, 2] = 1
+        return matrix
+
+
+def augment(images: Tensor, maps: tuple[Affine, ...], generator: torch.Generator) -> Tensor:
+    """A copy of uint8 images (N, 1, H, W) under `maps`, applied in their order, drawn anew for every image.
+
+    The maps are multiplied first and the image is sampled once (bilinear, zeros outside), which blurs less than
+    sampling after each. `generator` is on the CPU; the same one gives the same copy on any device.
+    """
+    return torch.cat([_augment_block(block, maps, generator) for block in images.split(_BLOCK)])
+
+
+def _augment_block(images: Tensor, maps: tuple[Affine, ...], generator: torch.Generator) -> Tensor:
+    matrix = torch.eye(3)
+    for affine in maps:  # each leads from output to input, so the first map stands leftmost
+        matrix = matrix @ affine.matrices(len(images), generator)
+    grid = F.affine_grid(matrix[:, :2].to(images.device), list(images.shape), align_corners=False)
+    return F.grid_sample(images.float(), grid, align_corners=False).round_().to(torch.uint8)

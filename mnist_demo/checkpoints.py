@@ -1,0 +1,137 @@
+"""Trained networks as safetensors files that say in their header how they were made and how well they read."""
+
+import dataclasses
+import hashlib
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from mnist_demo.errors import CheckpointError
+from mnist_demo.recipes import RECIPES, Recipe
+
+FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
+SUFFIX = ".safetensors"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """How a network was made and how well it reads: a checkpoint's header, each field a JSON value under its name."""
+
+    recipe: Recipe
+    data_source: str  # what it was trained on, "MNIST" or "practice digits"
+    data_checksum: str  # SHA-256 of those data
+    test_accuracy: float  # share of right answers on their test set, 0 to 1
+    test_loss: float  # mean cross-entropy there, nats
+    per_class_accuracy: list[float]  # the same for each digit 0 to 9
+    epochs: list[dict[str, float | None]]  # what each finished epoch came to, see EpochResult
+    steps: int  # steps taken
+    finished: bool  # False where training was stopped early
+    seed: int
+    seconds: float  # of training, evaluation not counted
+    device: str  # "cpu" or "cuda"
+    threads: int  # of the CPU
+    hardware: str  # the machine's processor, or its GPU
+    torch_version: str = torch.__version__
+    format_version: int = FORMAT_VERSION
+
+
+def save_checkpoint(path: Path, model: nn.Module, record: Record) -> None:
+    """Write the model's weights and record to `path`, whole or not at all; the folder is made where it is absent.
+
+    Raises CheckpointError where the file cannot be written.
+    """
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    values = {**dataclasses.asdict(record), "recipe": record.recipe.to_dict()}
+    header = {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
+    header["checksum"] = _checksum(header, weights)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.stem, suffix=".part") as scratch:
+            part = Path(scratch, "weights")
+            save_file(weights, part, metadata=header)
+            part.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"The checkpoint {path} could not be written: {error}") from error
+
+
+def load_checkpoint(path: Path) -> tuple[nn.Sequential, Record]:
+    """The network, on the CPU and in evaluation mode, and its record.
+
+    Raises CheckpointError that names the file where it is absent, not safetensors (a pickle is never opened), not of
+    this project, of another format version, or changed since it was written.
+    """
+    header, weights = _read(path)
+    record = _parse(path, header)
+    if header.get("checksum") != _checksum(header, weights):
+        raise CheckpointError(f"{path} is damaged: its contents do not match its checksum. Train it again.")
+    model = record.recipe.build()
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path} does not hold the weights of {record.recipe.network}: {error}") from error
+    return model.eval(), record
+
+
+def load_record(path: Path) -> Record:
+    """A checkpoint's record alone, without reading its weights. Raises CheckpointError as `load_checkpoint` does."""
+    return _parse(path, _read(path, weights=False)[0])
+
+
+def list_checkpoints(folder: Path = FOLDER) -> list[str]:
+    """The names of the checkpoints in a folder: known recipes in their order first, then the others by name."""
+    found = {path.stem for path in folder.glob(f"*{SUFFIX}")}
+    return [name for name in RECIPES if name in found] + sorted(found - set(RECIPES))
+
+
+def find_checkpoint(name_or_path: str | Path) -> Path:
+    """The file of a checkpoint, by its name in `checkpoints/` or by its path. Raises CheckpointError where none is."""
+    named = FOLDER / f"{name_or_path}{SUFFIX}"
+    for path in (named, Path(name_or_path)):
+        if path.is_file():
+            return path
+    available = ", ".join(list_checkpoints()) or "none is there yet, train one"
+    raise CheckpointError(f"There is no checkpoint {str(name_or_path)!r}; give a path, or a name: {available}.")
+
+
+def _checksum(header: dict[str, str], weights: dict[str, Tensor]) -> str:
+    """SHA-256 over the header's other entries and the weights, in hexadecimal."""
+    digest = hashlib.sha256()
+    for name in sorted(header.keys() - {"checksum"}):
+        digest.update(f"{name}={header[name]}\n".encode())
+    for name in sorted(weights):
+        digest.update(f"{name} {tuple(weights[name].shape)} {weights[name].dtype}\n".encode())
+        digest.update(weights[name].numpy().data)
+    return digest.hexdigest()
+
+
+def _read(path: Path, weights: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = file.keys() if weights else []
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is no safetensors file, or not whole: {error}") from error
+
+
+def _parse(path: Path, header: dict[str, str]) -> Record:
+    version = header.get("format_version")
+    if version is None:
+        raise CheckpointError(f"{path} is no checkpoint of mnist_demo: its header has no format_version.")
+    if version != str(FORMAT_VERSION):
+        raise CheckpointError(
+            f"{path} has format version {version}; this program reads {FORMAT_VERSION}. Train it again."
+        )
+    try:
+        fields = [field.name for field in dataclasses.fields(Record)]
+        values: dict[str, Any] = {name: json.loads(header[name]) for name in fields}
+        return Record(**{**values, "recipe": Recipe.from_dict(values["recipe"])})
+    except (KeyError, TypeError, ValueError, AttributeError) as error:  # InputError is a ValueError
+        raise CheckpointError(f"{path} has a header that cannot be read: {error!r}") from error

@@ -1,0 +1,60 @@
+"""A trained network that answers for drawings and pictures."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from mnist_demo.checkpoints import Record, find_checkpoint, load_checkpoint
+from mnist_demo.images import picture_to_image
+from mnist_demo.strokes import Strokes, strokes_to_image
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A network's answer for one digit."""
+
+    digit: int | None  # 0 to 9, None for a blank
+    probabilities: list[float]  # ten, for the digits 0 to 9, summing to 1; all 0.1 for a blank
+    image: np.ndarray  # uint8 (28, 28), 0 background to 255 ink: what the network saw
+
+    @property
+    def confidence(self) -> float:
+        """The answer's probability, 0.1 for a blank."""
+        return max(self.probabilities)
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """A trained network, in evaluation mode, that answers for drawings and pictures."""
+
+    name: str
+    model: nn.Module
+    record: Record | None = None  # how it was made, where it comes from a checkpoint
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> "Classifier":
+        """The classifier stored in `checkpoints/` under a name, or in the file at a path. Raises CheckpointError."""
+        path = find_checkpoint(name_or_path)
+        return cls(path.stem, *load_checkpoint(path))
+
+    def predict_strokes(self, strokes: Strokes) -> Prediction:
+        """Read pen strokes: a list of strokes, each a list of (x, y) in any unit, y down. Raises InputError."""
+        return self.predict_prepared(strokes_to_image(strokes))
+
+    def predict_image(self, image: Image.Image | np.ndarray) -> Prediction:
+        """Read a picture: a PIL image, or uint8 (H, W) or (H, W, C), of any size. Raises InputError."""
+        return self.predict_prepared(picture_to_image(image))
+
+    def predict_prepared(self, image: np.ndarray) -> Prediction:
+        """Read an image that is already like MNIST's, (28, 28) uint8, 0 background to 255 ink."""
+        if not image.any():
+            return Prediction(None, [0.1] * 10, image)
+        with torch.inference_mode():
+            pixels = torch.from_numpy(image).float().div_(255)[None, None]  # (1, 1, 28, 28)
+            logits = self.model(pixels.to(next(self.model.parameters()).device))[0]
+            probabilities = logits.double().softmax(dim=0).tolist()
+        return Prediction(int(np.argmax(probabilities)), probabilities, image)

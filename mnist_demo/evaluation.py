@@ -1,0 +1,53 @@
+"""How well a network reads a set of digits."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from mnist_demo.data import Digits, batches
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A network's answers for a whole set, on the CPU."""
+
+    predictions: Tensor  # int64 (N,)
+    labels: Tensor  # int64 (N,)
+    loss: float  # mean cross-entropy, nats
+
+    @property
+    def right(self) -> Tensor:
+        """Which answers are right, bool (N,)."""
+        return self.predictions == self.labels
+
+    @property
+    def accuracy(self) -> float:
+        """The share of right answers, 0 to 1."""
+        return int(self.right.sum()) / len(self.labels)
+
+    @property
+    def per_class(self) -> list[tuple[int, int]]:
+        """For each true digit 0 to 9, how many answers are right and how many there are."""
+        total = self.labels.bincount(minlength=10).tolist()
+        return list(zip(self.labels[self.right].bincount(minlength=10).tolist(), total, strict=True))
+
+    @property
+    def per_class_accuracy(self) -> list[float]:
+        """The share of right answers for each true digit 0 to 9; 0 where there is none."""
+        return [right / max(total, 1) for right, total in self.per_class]
+
+
+def evaluate(model: nn.Module, digits: Digits, *, batch_size: int = 1000) -> Evaluation:
+    """Read all of `digits` with `model`, on the model's device, dropout off; the model's mode is left as it was."""
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            logits = torch.cat([model(images) for images, _ in batches(digits.to(device), batch_size)]).cpu()
+            labels = digits.labels.cpu()
+            return Evaluation(logits.argmax(dim=1), labels, cross_entropy(logits.double(), labels).item())
+    finally:
+        model.train(was_training)

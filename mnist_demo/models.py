@@ -1,0 +1,81 @@
+"""The networks, as readable lists of layers. All take float32 (N, 1, 28, 28) in [0, 1] and give logits (N, 10)."""
+
+import threading
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from mnist_demo.errors import InputError
+
+_INITIALISING = threading.Lock()
+
+
+class Dropout(nn.Module):
+    """Dropout that draws from a generator of its own, so that two trainings in one process do not mix their draws.
+
+    N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (2014), with the kept
+    units scaled by 1 / (1 - p) in training. Needs `generator` (on the input's device) while training; `train` sets it.
+    """
+
+    def __init__(self, p: float):
+        super().__init__()
+        self.p = p
+        self.generator: torch.Generator | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        keep = 1 - self.p
+        return x * torch.empty_like(x).bernoulli_(keep, generator=self.generator).div_(keep)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
+
+
+def _xavier(layer: nn.Linear) -> nn.Linear:
+    """Uniform initial weights after X. Glorot and Y. Bengio (2010), as document 004 starts its last layer."""
+    nn.init.xavier_uniform_(layer.weight)
+    return layer
+
+
+MODELS: dict[str, Callable[[], nn.Sequential]] = {
+    "784-10": lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)),
+    "784-500-500-10 ReLU": lambda: nn.Sequential(
+        nn.Flatten(), nn.Linear(784, 500), nn.ReLU(), nn.Linear(500, 500), nn.ReLU(), nn.Linear(500, 10)
+    ),
+    "784-512-10 ReLU": lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 10)),
+    "784-512-120-84-10 ReLU, dropout": lambda: nn.Sequential(
+        nn.Flatten(),
+        *(nn.Linear(784, 512), nn.ReLU(), Dropout(0.3)),
+        *(nn.Linear(512, 120), nn.ReLU()),
+        *(nn.Linear(120, 84), nn.ReLU()),
+        nn.Linear(84, 10),
+    ),
+    "784-128-10 ReLU, dropout": lambda: nn.Sequential(
+        nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), Dropout(0.2), nn.Linear(128, 10)
+    ),
+    "784-512-256-10 sigmoid": lambda: nn.Sequential(
+        nn.Flatten(), nn.Linear(784, 512), nn.Sigmoid(), nn.Linear(512, 256), nn.Sigmoid(), nn.Linear(256, 10)
+    ),
+    "conv5 16, conv5 32, linear": lambda: nn.Sequential(
+        *(nn.Conv2d(1, 16, kernel_size=5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),  # (N, 16, 14, 14)
+        *(nn.Conv2d(16, 32, kernel_size=5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),  # (N, 32, 7, 7)
+        nn.Flatten(),
+        _xavier(nn.Linear(32 * 7 * 7, 10)),
+    ),
+}
+
+
+def build_model(name: str, seed: int = 0) -> nn.Sequential:
+    """A fresh network of MODELS on the CPU; the same seed gives the same weights. InputError for an unknown name."""
+    if name not in MODELS:
+        raise InputError(f"Unknown network {name!r}; choose from: {'; '.join(MODELS)}.")
+    # Layers draw their first weights from torch's global generator: borrow it, one caller at a time, and restore it.
+    with _INITIALISING, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return MODELS[name]()
+
+
+def count_parameters(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())

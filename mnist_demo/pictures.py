@@ -1,0 +1,27 @@
+"""Pictures to keep, made with matplotlib."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure  # not pyplot, which keeps global state and wants a screen
+
+from mnist_demo.errors import InputError
+
+
+def pixel_values(image: np.ndarray, title: str) -> Figure:
+    """A digit (28, 28) uint8, large, with each pixel's value written in its cell, as documents 001 and 004 show it."""
+    figure = Figure(figsize=(9, 9.5), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+    for (y, x), value in np.ndenumerate(image):
+        axes.text(x, y, str(value), color="white" if value < 125 else "black", ha="center", va="center", fontsize=6)
+    axes.set_title(title)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, PDF or SVG, as the path's ending says. Raises InputError where that cannot be done."""
+    try:
+        figure.savefig(path, dpi=150)
+    except (OSError, ValueError) as error:  # ValueError: an ending that matplotlib has no format for
+        raise InputError(f"The picture {path} could not be written: {error}") from error

@@ -1,0 +1,85 @@
+"""Figures as text tables, for the terminal and the README (the tables are Markdown)."""
+
+from collections.abc import Sequence
+
+from mnist_demo.checkpoints import Record
+from mnist_demo.evaluation import Evaluation
+from mnist_demo.models import count_parameters
+from mnist_demo.recipes import Recipe
+
+
+def percent(share: float) -> str:
+    """0.9791 -> "97.91 %"."""
+    return f"{100 * share:.2f} %"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table with columns padded to the same width."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = [head, ["-" * width for width in widths], *rows]
+    return "\n".join(f"| {' | '.join(map(str.ljust, line, widths))} |" for line in lines)
+
+
+def describe_training(recipe: Recipe) -> str:
+    """Such as "SGD 0.01 momentum 0.5, batch 32, 10 epochs"."""
+    parts = [f"{recipe.optimizer} {recipe.lr:g}" + (f" momentum {recipe.momentum:g}" if recipe.momentum else "")]
+    parts += [f"batch {recipe.batch_size}" + (" (drop last)" if recipe.drop_last else "")]
+    parts += [f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}"]
+    if recipe.copies:
+        parts.append(f"with a copy augmented {'each epoch' if recipe.redraw_copies else 'once'}")
+    if recipe.validation:
+        parts.append(f"best epoch on {recipe.validation:,} held out")
+    return ", ".join(parts)
+
+
+def recipe_table(recipes: dict[str, Recipe], records: dict[str, Record]) -> str:
+    """Each recipe, what its document reports, and what our checkpoint of it was measured at when it was trained."""
+    head = [
+        "recipe",
+        "document",
+        "network",
+        "training",
+        "parameters",
+        "document's result",
+        "test accuracy",
+        "cost",
+        "seconds",
+    ]
+    rows = []
+    for name, recipe in recipes.items():
+        row = [f"`{name}`", recipe.source, recipe.network, describe_training(recipe)]
+        row += [f"{count_parameters(recipe.build()):,}", recipe.documented]
+        if record := records.get(name):
+            first, last = record.epochs[0], record.epochs[-1]
+            row += [percent(record.test_accuracy), f"{first['train_loss']:.4f} → {last['train_loss']:.4f}"]
+            row += [f"{record.seconds:.0f}"]
+        else:
+            row += ["not trained", "", ""]
+        rows.append(row)
+    return table(head, rows)
+
+
+def record_note(records: dict[str, Record]) -> str:
+    """Where the figures of `recipe_table` come from: data and hardware, as the checkpoints' headers say."""
+    data = " and ".join(sorted({record.data_source for record in records.values()}))
+    hardware = "; ".join(sorted({record.hardware for record in records.values()}))
+    return (
+        f"Test accuracy on {data}; cost is the mean training loss of the first and the last epoch; "
+        f"seconds of training on {hardware}."
+    )
+
+
+def evaluation_table(evaluations: dict[str, Evaluation]) -> str:
+    """Accuracy and loss of each model, and the percentage of right answers for each digit."""
+    head = ["model", "accuracy", "loss", "right", *map(str, range(10))]
+    rows = [
+        [
+            f"`{name}`",
+            percent(result.accuracy),
+            f"{result.loss:.4f}",
+            f"{int(result.right.sum()):,}/{len(result.labels):,}",
+            *(f"{100 * right / total:.1f}" if total else "none" for right, total in result.per_class),
+        ]
+        for name, result in evaluations.items()
+    ]
+    return table(head, rows)

@@ -1,0 +1,119 @@
+"""Pen strokes to a 28x28 image like MNIST's: geometry and rasterising, nothing else.
+
+MNIST's digits were scaled to fit a 20x20 box, antialiased, and placed with their centre of mass at the centre of a
+28x28 field (Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits"). Here the same is done to the
+pen's path itself, so size, place and pen width on the screen do not matter.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from mnist_demo.errors import InputError
+
+Strokes = Sequence[Sequence[Sequence[float]]]
+
+SIDE = 28  # pixels of an image's side
+BOX = 20.0  # pixels of the box that MNIST's digits fill
+PEN = 2.7  # pixels of the pen's width: with it the 7,494 UCI pen digits have MNIST's mean ink a class (0.1315 of 1)
+SPACING = 0.5  # pixels between the points of a resampled path
+MAX_STROKES, MAX_POINTS = 500, 20_000
+MAX_COORDINATE = 1e9
+MAX_RESAMPLED = 4_000  # segments of one drawing: what bounds the work of a scribble
+
+# Centres of the 28x28 pixels as (x, y), row by row.
+_PIXELS = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), axis=-1).reshape(-1, 2).astype(np.float32)
+
+
+def parse_strokes(strokes: object) -> list[np.ndarray]:
+    """Check strokes from outside: a list of strokes, each a list of (x, y), any unit, y down.
+
+    Returns one float64 array (points, 2) a stroke; strokes without points are left out.
+    Raises InputError for anything else, naming the first thing that does not fit.
+    """
+    if isinstance(strokes, (str, bytes, dict)) or not isinstance(strokes, Iterable):
+        raise InputError(f"Strokes must be a list of strokes, each a list of (x, y); got {type(strokes).__name__}.")
+    strokes = list(strokes)
+    if len(strokes) > MAX_STROKES:
+        raise InputError(f"The drawing has {len(strokes):,} strokes; at most {MAX_STROKES} are read.")
+    sized = [stroke for stroke in strokes if hasattr(stroke, "__len__")]
+    if (points := sum(len(stroke) for stroke in sized)) > MAX_POINTS:
+        raise InputError(f"The drawing has {points:,} points; at most {MAX_POINTS:,} are read. Send fewer of them.")
+    return [_parse_stroke(stroke, number) for number, stroke in enumerate(strokes, 1) if _length(stroke, number)]
+
+
+def _length(stroke: object, number: int) -> int:
+    if isinstance(stroke, (str, bytes, dict)) or not hasattr(stroke, "__len__"):
+        raise InputError(f"Stroke {number} must be a list of (x, y); got {type(stroke).__name__}.")
+    return len(stroke)
+
+
+def _parse_stroke(stroke: object, number: int) -> np.ndarray:
+    try:
+        path = np.asarray(stroke)
+    except (ValueError, TypeError):  # points of different lengths
+        path = np.empty(0, dtype=object)
+    if path.ndim != 2 or path.shape[1] != 2 or path.dtype.kind not in "iuf":
+        raise InputError(f"Stroke {number} must be a list of (x, y), two numbers a point.")
+    path = path.astype(np.float64)
+    if not (np.abs(path) <= MAX_COORDINATE).all():  # also catches NaN
+        raise InputError(f"Stroke {number} has a coordinate that is no finite number up to {MAX_COORDINATE:.0e}.")
+    return path
+
+
+def resample(path: np.ndarray, spacing: float) -> np.ndarray:
+    """The same path (points, 2) with points at equal distances of about `spacing`, both ends kept."""
+    lengths = np.hypot(*np.diff(path, axis=0).T)
+    along = np.concatenate([[0.0], np.cumsum(lengths)])
+    count = max(2, round(along[-1] / spacing) + 1)
+    at = np.linspace(0.0, along[-1], count)
+    return np.stack([np.interp(at, along, path[:, 0]), np.interp(at, along, path[:, 1])], axis=1)
+
+
+def normalise(paths: list[np.ndarray], pen: float = PEN) -> list[np.ndarray]:
+    """Scale checked paths so that their ink fits MNIST's 20-pixel box and its centre of mass is at the image's centre.
+
+    Returns resampled paths in pixels, at least one point a stroke. `paths` must hold at least one point.
+    """
+    points = np.concatenate(paths)
+    low, high = points.min(axis=0), points.max(axis=0)
+    extent = float((high - low).max())
+    # The pen reaches half its width, and antialiasing half a pixel more, beyond the path on either side.
+    scale = (BOX - pen - 1) / extent if extent > 0 else 1.0
+    paths = [(path - low) * scale for path in paths]
+    length = sum(float(np.hypot(*np.diff(path, axis=0).T).sum()) for path in paths)
+    spacing = max(SPACING, length / MAX_RESAMPLED)
+    paths = [resample(path, spacing) for path in paths]
+    # Points lie at equal distances, so their mean is the centre of mass of the ink.
+    centre = np.concatenate(paths).mean(axis=0)
+    return [path - centre + SIDE / 2 for path in paths]
+
+
+def rasterise(paths: list[np.ndarray], pen: float = PEN) -> np.ndarray:
+    """Draw paths given in pixels with a round antialiased pen of `pen` pixels' width.
+
+    Returns (28, 28) uint8, 0 background to 255 ink: how far each pixel's centre is from the nearest segment, with
+    one pixel's ramp at the edge.
+    """
+    starts = np.concatenate([path[:-1] if len(path) > 1 else path for path in paths]).astype(np.float32)
+    steps = np.concatenate([np.diff(path, axis=0) if len(path) > 1 else path * 0 for path in paths]).astype(np.float32)
+    nearest = np.full(len(_PIXELS), np.inf, dtype=np.float32)
+    for first in range(0, len(starts), 512):  # bounds memory to about 2 MB a temporary
+        start, step = starts[first : first + 512], steps[first : first + 512]
+        offset_x = _PIXELS[:, :1] - start[:, 0]  # (784, segments)
+        offset_y = _PIXELS[:, 1:] - start[:, 1]
+        squared = np.maximum((step**2).sum(axis=1), 1e-12)
+        along = np.clip((offset_x * step[:, 0] + offset_y * step[:, 1]) / squared, 0.0, 1.0)
+        distance = (offset_x - along * step[:, 0]) ** 2 + (offset_y - along * step[:, 1]) ** 2
+        nearest = np.minimum(nearest, distance.min(axis=1))
+    ink = np.clip(pen / 2 + 0.5 - np.sqrt(nearest), 0.0, 1.0)
+    return np.rint(ink * 255).astype(np.uint8).reshape(SIDE, SIDE)
+
+
+def strokes_to_image(strokes: Strokes) -> np.ndarray:
+    """Pen strokes, each a list of (x, y) in any unit with y down, to a (28, 28) uint8 image like MNIST's.
+
+    No strokes, or strokes without points, give an empty image. Raises InputError for what is not strokes.
+    """
+    paths = parse_strokes(strokes)
+    return rasterise(normalise(paths)) if paths else np.zeros((SIDE, SIDE), dtype=np.uint8)

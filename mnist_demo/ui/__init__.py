@@ -1,0 +1,84 @@
+"""The page: three tabs, what ties them, and how it is launched."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from mnist_demo.data import MNIST_FILES
+from mnist_demo.ui import browse, draw, train
+from mnist_demo.ui.events import PRIVATE, session
+from mnist_demo.ui.shared_data import SharedData
+from mnist_demo.ui.shelf import Shelf
+
+_FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]  # the system's own: nothing is fetched from other hosts
+LAUNCH: dict[str, Any] = {
+    "theme": gr.themes.Default(primary_hue="indigo", font=_FONTS, font_mono=["ui-monospace", "monospace"]),
+    "css_paths": [Path(__file__).parent / "page.css"],
+    "ssr_mode": False,
+    "run_history": False,  # doubles the time of a prediction
+    "show_error": False,
+    "enable_monitoring": False,
+    "pwa": False,
+    "max_file_size": "10mb",
+}
+
+
+@dataclass(frozen=True)
+class Banner:
+    """Says so, above all tabs, while practice digits stand in for MNIST."""
+
+    shelf: Shelf
+    data: SharedData
+
+    def show(self) -> tuple:
+        """The banner's visibility and its text."""
+        loaded = self.data.loaded
+        if loaded is None or not loaded.problem:
+            return gr.Column(visible=False), ""
+        names = ", ".join(f"`{name}`" for name in MNIST_FILES)
+        return gr.Column(visible=True), (
+            "**These are practice digits, not MNIST.** Browse and Train work on digits that this project makes itself "
+            f"from pen strokes, because MNIST is not at hand: {loaded.problem}\n\nTo place MNIST by hand, put its four "
+            f"unpacked files ({names}) into `MNIST/raw` in the data folder: `data` beside `app.py`, or the one named "
+            "by `--data` or `MNIST_DEMO_DATA`. Then press Retry."
+        )
+
+    def retry(self) -> Iterator[str]:
+        yield from self.data.follow(again=True)
+
+    def end_visit(self, request: gr.Request) -> None:
+        self.shelf.end(session(request))
+
+
+def build_app(data: SharedData, shelf: Shelf | None = None) -> gr.Blocks:
+    """The page as Gradio blocks, to be launched with LAUNCH. The data are loaded when somebody first needs them."""
+    shelf = shelf or Shelf()
+    if name := shelf.default():
+        shelf.find(name).predict_strokes([[(0, 0), (1, 1)]])  # the first answer of a process is slow
+    banner = Banner(shelf, data)
+
+    with gr.Blocks(title="Handwritten digits", analytics_enabled=False) as page:
+        gr.Markdown(
+            "# Handwritten digits\nDraw one, browse a network's mistakes, train one of your own.", elem_id="title"
+        )
+        with gr.Column(visible=False, elem_id="banner") as box:
+            notice = gr.Markdown()
+            retry = gr.Button("Retry", elem_id="retry", size="sm")
+        with gr.Tab("Draw", id="draw"):
+            drawing = draw.build(shelf)
+        with gr.Tab("Browse", id="browse") as tab:
+            browsing = browse.build(shelf, data, tab)
+        with gr.Tab("Train", id="train"):
+            training = train.build(shelf, data, [drawing.model, browsing.model])
+
+        show_banner: dict[str, Any] = {"fn": banner.show, "outputs": [box, notice], "queue": False, **PRIVATE}
+        page.load(**show_banner)
+        browsing.data_loaded.then(**show_banner)
+        training.then(**show_banner)
+        retried = retry.click(banner.retry, None, notice, concurrency_limit=None, **PRIVATE)
+        retried.then(**show_banner).then(**browsing.show)
+        page.unload(banner.end_visit)
+    return page

@@ -1,0 +1,154 @@
+"""The Train tab: choose a recipe, watch its loss fall, and draw with the network that comes of it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import gradio as gr
+import pandas as pd
+from gradio.events import Dependency
+from torch import nn
+
+from mnist_demo.classifier import Classifier
+from mnist_demo.evaluation import evaluate
+from mnist_demo.models import count_parameters
+from mnist_demo.recipes import RECIPES, Recipe, find_recipe
+from mnist_demo.reports import describe_training, percent, table
+from mnist_demo.training import Progress, train
+from mnist_demo.ui.events import PRIVATE, friendly, session
+from mnist_demo.ui.shared_data import SharedData
+from mnist_demo.ui.shelf import Shelf
+
+UPDATE_SECONDS = 0.25  # between two updates of the page
+MAX_SECONDS = 900  # of one run, after which it is stopped
+POINTS = 200  # of the loss curve, each the mean of as many steps as it takes
+RUNS_AT_ONCE = 2  # of all visitors; the others wait
+
+
+def describe(name: str) -> str:
+    """A recipe in words."""
+    recipe = find_recipe(name)
+    size = count_parameters(recipe.build())
+    return f"**{recipe.network}**, {size:,} parameters. {describe_training(recipe)}. From tutorial {recipe.source}."
+
+
+@dataclass
+class Run:
+    """What a training has come to so far, for the chart and the table."""
+
+    losses: list[float] = field(default_factory=list)  # of each step
+    epochs: list[tuple[str, ...]] = field(default_factory=list)  # rows of the table
+    last: Progress | None = None
+
+    def add(self, progress: Progress) -> None:
+        self.last = progress
+        self.losses.append(progress.loss)
+        if result := progress.result:
+            accuracy = percent(result.test_accuracy)
+            self.epochs.append((str(progress.epoch), f"{result.train_loss:.4f}", f"{result.test_loss:.4f}", accuracy))
+
+    def curve(self) -> pd.DataFrame:
+        """The losses thinned to at most POINTS means."""
+        width = -(-len(self.losses) // POINTS) or 1
+        starts = range(0, len(self.losses), width)
+        means = [sum(part := self.losses[i : i + width]) / len(part) for i in starts]
+        return pd.DataFrame({"step": [min(i + width, len(self.losses)) for i in starts], "loss": means})
+
+    def table(self) -> str:
+        return table(["epoch", "training loss", "test loss", "test accuracy"], self.epochs) if self.epochs else ""
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """What the Train tab does with what it is given."""
+
+    shelf: Shelf
+    data: SharedData
+
+    @friendly
+    def prepare(self, request: gr.Request) -> Iterator[tuple]:
+        """Status, Start, Stop: fetch the data, and say so."""
+        self.shelf.visit(session(request)).stop.clear()
+        yield "Waiting for a free place…", gr.Button(interactive=False), gr.Button(interactive=True)
+        for status in self.data.follow():
+            yield status, gr.skip(), gr.skip()
+
+    @friendly
+    def run(self, name: str, request: gr.Request) -> Iterator[tuple]:
+        """Status, curve, table, and the choices of both model pickers, about four times a second."""
+        recipe = find_recipe(name)
+        visit = self.shelf.visit(session(request))
+        yield f"Preparing {recipe.name}…", None, "", gr.skip(), gr.skip()
+        data = self.data.get()
+        run, model = Run(), recipe.build()
+        started = shown = time.monotonic()
+        with closing(train(model, data, recipe)) as training:
+            for progress in training:
+                run.add(progress)
+                now = time.monotonic()
+                if visit.stop.is_set() or now - started > MAX_SECONDS:
+                    break
+                if now - shown >= UPDATE_SECONDS:
+                    yield _say_progress(recipe, progress), run.curve(), run.table(), gr.skip(), gr.skip()
+                    shown = now
+        yield self._finish(recipe, model, run, session(request))
+
+    def stop(self, request: gr.Request) -> None:
+        self.shelf.visit(session(request)).stop.set()
+
+    def _finish(self, recipe: Recipe, model: nn.Module, run: Run, page: str) -> tuple:
+        if run.last is None:
+            return "Stopped before the first step; nothing was learned.", None, "", gr.skip(), gr.skip()
+        visit = self.shelf.visit(page)
+        visit.count += 1
+        name = f"{recipe.name}, yours {visit.count}"
+        self.shelf.add(page, Classifier(name, model))
+        tested = evaluate(model, self.data.get().test)
+        outcome = "Finished" if run.last.step == run.last.steps else f"Stopped at step {run.last.step:,}"
+        status = (
+            f"{outcome} after {run.last.seconds:.1f} s of training: test accuracy **{percent(tested.accuracy)}**. "
+            f"Choose `{name}` in Draw or Browse."
+        )
+        picker = gr.Dropdown(self.shelf.names(page))
+        return status, run.curve(), run.table(), picker, picker
+
+
+def _say_progress(recipe: Recipe, progress: Progress) -> str:
+    left = progress.seconds / progress.step * (progress.steps - progress.step)
+    return (
+        f"Epoch {progress.epoch} of {recipe.epochs}, step {progress.step:,} of {progress.steps:,}, "
+        f"{progress.seconds:.0f} s so far, about {left:.0f} s to go"
+    )
+
+
+def _rest() -> tuple:
+    """Start and Stop as they are while nothing runs."""
+    return gr.Button(interactive=True), gr.Button(interactive=False)
+
+
+def build(shelf: Shelf, data: SharedData, pickers: list[gr.Dropdown]) -> Dependency:
+    """Lay out the tab and wire it; call inside its gr.Tab.
+
+    `pickers` are the dropdowns that will offer the trained models. Returns the event that is done when the data came.
+    """
+    handlers = Handlers(shelf, data)
+
+    with gr.Row(equal_height=True):
+        recipe = gr.Dropdown(list(RECIPES), value="softmax", label="Recipe", elem_id="recipe", scale=2, min_width=320)
+        start = gr.Button("Start", variant="primary", elem_id="start", min_width=120)
+        stop = gr.Button("Stop", interactive=False, elem_id="stop", min_width=120)
+    description = gr.Markdown(describe("softmax"))
+    status = gr.Markdown(elem_id="train-status")
+    curve = gr.LinePlot(x="step", y="loss", y_title="training loss", height=280, elem_id="curve")
+    epochs = gr.Markdown(elem_id="epochs")
+
+    recipe.input(describe, recipe, description, queue=False, **PRIVATE)
+    data_loaded = start.click(handlers.prepare, None, [status, start, stop], concurrency_limit=None, **PRIVATE)
+    training = data_loaded.success(
+        handlers.run, recipe, [status, curve, epochs, *pickers], concurrency_limit=RUNS_AT_ONCE, **PRIVATE
+    )
+    training.then(_rest, None, [start, stop], queue=False, **PRIVATE)
+    data_loaded.failure(_rest, None, [start, stop], queue=False, **PRIVATE)
+    stop.click(handlers.stop, None, None, queue=False, **PRIVATE)
+    return data_loaded

@@ -1,0 +1,203 @@
+"""What the tests share: small practice data, a folder of MNIST's shape, a mirror to download from, a served page."""
+
+import gzip
+import hashlib
+import os
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from mnist_demo import data as data_module
+from mnist_demo.checkpoints import Record, save_checkpoint
+from mnist_demo.data import Data, practice_data
+from mnist_demo.practice import design_strokes
+from mnist_demo.recipes import Recipe
+
+ROOT = Path(__file__).parent.parent
+MNIST_FOLDER = os.environ.get("MNIST_DEMO_DATA")
+
+
+def pytest_report_header() -> str:
+    if MNIST_FOLDER:
+        return f"data: MNIST in {MNIST_FOLDER}"
+    return "data: practice digits; MNIST_DEMO_DATA is unset, so the tests of our figures on real MNIST are skipped"
+
+
+@pytest.fixture(scope="session")
+def practice() -> Data:
+    return practice_data(train=600, test=200)
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Data:
+    if not MNIST_FOLDER:
+        pytest.skip("needs real MNIST: set MNIST_DEMO_DATA to a folder that holds MNIST/raw")
+    return data_module.load_mnist(Path(MNIST_FOLDER))
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return Recipe("test", network="784-10", optimizer="SGD", lr=0.1, batch_size=50, epochs=2)
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path, recipe: Recipe) -> Path:
+    """A checkpoint of an untrained network."""
+    path = tmp_path / "test.safetensors"
+    save_checkpoint(path, recipe.build(), record_of(recipe))
+    return path
+
+
+def record_of(recipe: Recipe) -> Record:
+    return Record(
+        recipe=recipe,
+        data_source="practice digits",
+        data_checksum="0" * 64,
+        test_accuracy=0.5,
+        test_loss=1.5,
+        per_class_accuracy=[0.5] * 10,
+        epochs=[{"train_loss": 2.0, "test_loss": 1.5, "test_accuracy": 0.5, "validation_accuracy": None}],
+        steps=12,
+        finished=True,
+        seed=3,
+        seconds=1.25,
+        device="cpu",
+        threads=torch.get_num_threads(),
+        hardware="a test",
+    )
+
+
+def draw(name: str = "closed 4", side: int = 300, ink: int = 20, paper: int = 235, box: float = 0.5) -> Image.Image:
+    """A design drawn on a gray picture, off its centre."""
+    picture = Image.new("L", (side, side), paper)
+    pen = ImageDraw.Draw(picture)
+    for stroke in design_strokes(name):
+        points = [(side * (0.1 + box * x / 100), side * (0.3 + box * y / 100)) for x, y in stroke]
+        pen.line(points, fill=ink, width=round(side * box * 0.14), joint="curve")
+    return picture
+
+
+def write_idx(path: Path, tensor: torch.Tensor) -> None:
+    """A uint8 tensor in the format of MNIST's files."""
+    header = struct.pack(f">I{tensor.ndim}I", 0x800 + tensor.ndim, *tensor.shape)
+    path.write_bytes(header + tensor.to(torch.uint8).numpy().tobytes())
+
+
+@pytest.fixture
+def small_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, practice: Data) -> Path:
+    """A data folder with files like MNIST's, but small; the sizes and checksums that are asked for are theirs."""
+    folder = tmp_path / "data"
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for prefix, digits in (("train", practice.train), ("t10k", practice.test)):
+        write_idx(raw / f"{prefix}-images-idx3-ubyte", digits.images[:, 0])
+        write_idx(raw / f"{prefix}-labels-idx1-ubyte", digits.labels)
+    files = {path.name: (path.stat().st_size, hashlib.md5(path.read_bytes()).hexdigest()) for path in raw.iterdir()}
+    monkeypatch.setattr(data_module, "MNIST_FILES", files)
+    return folder
+
+
+class Mirror:
+    """A local server of packed MNIST files that can also misbehave, as `mode` says."""
+
+    def __init__(self, files: dict[str, bytes]):
+        mirror = self
+        self.mode = "good"
+        self.requests = 0
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                mirror.requests += 1
+                body = files[self.path.strip("/")]
+                if mirror.mode == "silent":
+                    release.wait(10)
+                    return
+                if mirror.mode == "forbidden":
+                    return self.send_error(403)
+                if mirror.mode == "page":
+                    body = b"<html>Please log in</html>"
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body[: len(body) // 2] if mirror.mode == "cut off" else body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        release = self._release = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._release.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def mirror(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
+    """A mirror of the files of `small_mnist`; torchvision's checksums are those of its packed files."""
+    from torchvision.datasets import MNIST
+
+    raw = small_mnist / "MNIST" / "raw"
+    files = {f"{path.name}.gz": gzip.compress(path.read_bytes()) for path in sorted(raw.iterdir())}
+    monkeypatch.setattr(MNIST, "resources", [(name, hashlib.md5(body).hexdigest()) for name, body in files.items()])
+    mirror = Mirror(files)
+    monkeypatch.setattr(MNIST, "mirrors", [mirror.url])
+    yield mirror
+    mirror.close()
+
+
+@pytest.fixture
+def no_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine without a network: nothing listens where MNIST is looked for."""
+    from torchvision.datasets import MNIST
+
+    monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/"])
+
+
+@contextmanager
+def served(data: str | Path) -> Iterator[str]:
+    """The app, started as a visitor would start it, on a free port; gives its address. It must leave no traceback."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "app.py", "--port", str(port), "--data", str(data)]
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
+        with subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
+            try:
+                _wait_for(port, process)
+                yield f"http://127.0.0.1:{port}/"
+            finally:
+                process.terminate()
+        log.seek(0)
+        assert "Traceback" not in (printed := log.read()), printed
+
+
+def _wait_for(port: int, process: subprocess.Popen) -> None:
+    while process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise RuntimeError("the app ended before it served its page")
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    """The app's address, with practice digits."""
+    with served("practice") as address:
+        yield address

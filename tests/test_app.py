@@ -1,0 +1,96 @@
+import base64
+import io
+import os
+import socket
+import subprocess
+import sys
+
+import httpx
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from mnist_demo.practice import design_strokes
+from tests.conftest import ROOT, draw
+
+
+@pytest.fixture(scope="module")
+def client(address: str) -> Client:
+    return Client(address, verbose=False)
+
+
+def picture(name: str) -> str:
+    file = io.BytesIO()
+    draw(name).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def test_strokes_are_read_over_http(client: Client):
+    answer = client.predict(design_strokes("plain 7"), "cnn", api_name="/predict_strokes")
+    assert answer["digit"] == 7 and answer["model"] == "cnn"
+    assert len(answer["probabilities"]) == 10 and sum(answer["probabilities"]) == pytest.approx(1)
+    blank = client.predict(strokes=[], api_name="/predict_strokes")
+    assert blank["digit"] is None and blank["probabilities"] == [0.1] * 10
+
+
+@pytest.mark.parametrize("prefix", ["", "data:image/png;base64,"])
+def test_a_picture_is_read_over_http(client: Client, prefix: str):
+    assert client.predict(image=prefix + picture("plain 7"), api_name="/predict_image")["digit"] == 7
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "values", "message"),
+    [
+        ("/predict_strokes", ["7", "cnn"], "Strokes must be a list of strokes"),
+        ("/predict_strokes", [[], "cn"], "The model 'cn' is not here"),
+        ("/predict_strokes", [[], "../checkpoints/cnn"], "is not here"),
+        ("/predict_image", ["7,7", ""], "this is no base64"),
+        ("/predict_image", ["abcd", ""], "is no picture that can be read"),
+        ("/predict_image", ["A" * 15_000_000, ""], "too large; at most 10 MB"),
+    ],
+)
+def test_bad_input_over_http_gets_one_clear_line(client: Client, endpoint: str, values: list, message: str):
+    with pytest.raises(AppError, match=message) as caught:
+        client.predict(*values, api_name=endpoint)
+    assert str(ROOT) not in str(caught.value) and "Traceback" not in str(caught.value)
+
+
+def test_the_api_page_documents_exactly_these_endpoints(address: str):
+    endpoints = httpx.get(f"{address}gradio_api/info").json()["named_endpoints"]
+    assert endpoints.keys() == {"/predict_strokes", "/predict_image"}
+    assert all("probabilities (ten" in endpoint["description"] for endpoint in endpoints.values())
+
+
+def test_files_of_the_project_are_not_served(address: str):
+    for path in ("app.py", "README.md", "checkpoints/cnn.safetensors"):
+        assert httpx.get(f"{address}gradio_api/file={ROOT / path}").status_code == 403
+
+
+def run_app(*flags: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "app.py", *flags],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_a_taken_port_is_named():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for result in (run_app("--port", port), run_app(MNIST_DEMO_PORT=port)):
+            assert result.returncode == 1
+            assert f"cannot be served on port {port}" in result.stderr and "Traceback" not in result.stderr
+
+
+def test_flags_are_explained_and_checked():
+    printed = run_app("--help").stdout
+    assert all(flag in printed for flag in ("--host", "--port", "--data", "--share", "$MNIST_DEMO_PORT"))
+    assert "argument --port: invalid int value: 'x'" in run_app(MNIST_DEMO_PORT="x").stderr
+    assert "MNIST_DEMO_SHARE is 'maybe'; it must be one of 1, yes, true, 0, no, false" in (
+        run_app(MNIST_DEMO_SHARE="maybe").stderr
+    )

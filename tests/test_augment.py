@@ -1,0 +1,56 @@
+import math
+
+import pytest
+import torch
+
+from mnist_demo.augment import Affine, augment
+from mnist_demo.data import Data
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def centres(images: torch.Tensor) -> torch.Tensor:
+    """Centre of mass (N, 2) as (x, y) of images (N, 1, 28, 28), -1 to 1 over the image."""
+    weights = images.float() / images.float().sum(dim=(1, 2, 3), keepdim=True)
+    places = (torch.arange(28) + 0.5) / 14 - 1
+    return torch.stack([(weights.sum(2) * places).sum((1, 2)), (weights.sum(3) * places).sum((1, 2))], dim=1)
+
+
+def test_no_change_gives_the_same_images(practice: Data):
+    assert torch.equal(augment(practice.test.images, (Affine(),), generator()), practice.test.images)
+
+
+def test_drawn_maps_stay_within_their_ranges_and_fill_them():
+    matrices = Affine(degrees=25, translate=0.1, scale=(0.8, 1.2)).matrices(5000, generator())
+    scale = matrices[:, :2, :2].det().rsqrt()
+    angle = torch.atan2(matrices[:, 0, 1], matrices[:, 0, 0]) * 180 / math.pi
+    shift = -(torch.linalg.inv(matrices[:, :2, :2]) @ matrices[:, :2, 2:])[:, :, 0]
+    for values, low, high in ((scale, 0.8, 1.2), (angle, -25, 25), (shift[:, 0], -0.2, 0.2), (shift[:, 1], -0.2, 0.2)):
+        margin = 0.01 * (high - low)
+        assert low - 1e-3 <= values.min() < low + margin and high - margin < values.max() <= high + 1e-3
+
+
+def test_axes_are_scaled_apart_when_asked():
+    matrices = Affine(scale=(0.9, 1.1), scale_apart=True).matrices(100, generator())
+    assert not torch.allclose(matrices[:, 0, 0], matrices[:, 1, 1], atol=0.01)
+
+
+@pytest.mark.parametrize(
+    "maps", [(Affine(translate=0.05),), (Affine(degrees=30), Affine(translate=0.05)), (Affine(scale=(0.8, 1.0)),)]
+)
+def test_images_move_as_the_maps_say_applied_in_their_order(practice: Data, maps: tuple[Affine, ...]):
+    images = practice.test.images[:50]
+    moved = centres(augment(images, maps, generator(7)))
+    draws = generator(7)
+    expected = torch.cat([centres(images), torch.ones(50, 1)], dim=1)[:, :, None]
+    for affine in maps:
+        expected = torch.linalg.inv(affine.matrices(50, draws)) @ expected  # forward: input to output
+    assert torch.allclose(moved, expected[:, :2, 0], atol=0.03)
+
+
+def test_a_generator_decides_the_copy(practice: Data):
+    maps = (Affine(degrees=45, translate=0.1, scale=(0.8, 1.2)),)
+    one, same, other = (augment(practice.test.images, maps, generator(seed)) for seed in (1, 1, 2))
+    assert one.dtype == torch.uint8 and torch.equal(one, same) and not torch.equal(one, other)

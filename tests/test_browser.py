@@ -1,0 +1,202 @@
+"""The page in a real browser, drawn on with the mouse."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, expect
+
+from mnist_demo.data import MNIST_FILES
+from mnist_demo.practice import DESIGNS
+from tests.browser import chromium, draw_with_mouse, find_chromium
+from tests.conftest import served
+
+expect.set_options(timeout=30_000)  # of a condition that comes true at once on a machine that is not busy
+
+if not find_chromium():
+    reason = "NO BROWSER: the page was not tested. Install Chromium (Debian: apt-get install chromium)."
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason, allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The open page, which must stay free of errors and ask nothing of other hosts."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    yield from _watched(page, address)
+
+
+def _watched(page: Page, address: str) -> Iterator[Page]:
+    errors: list[str] = []
+    foreign: list[str] = []
+
+    def note_host(request: Request) -> None:
+        if not request.url.startswith((address, "data:", "blob:")):
+            foreign.append(request.url)
+
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("request", note_host)
+    page.goto(address)
+    page.wait_for_selector("#pad canvas")
+    yield page
+    page.close()
+    assert errors == [] and foreign == []
+
+
+def answer(page: Page, text: str | re.Pattern) -> None:
+    expect(page.locator("#answer .digit")).to_have_text(text)
+
+
+@pytest.mark.parametrize("design", ["round 0", "plain 1", "round 2", "flat 3", "open 4", "5 with a hat", "plain 7"])
+def test_a_digit_drawn_with_the_mouse_is_read(page: Page, design: str):
+    answer(page, "?")
+    draw_with_mouse(page, design)
+    answer(page, str(DESIGNS[design][0]))
+    expect(page.locator("#answer .best .share")).to_have_text(re.compile(r"^\d+\.\d %$"))
+    assert len(page.locator("#answer .row").all()) == 10
+    expect(page.locator("#answer img")).to_have_attribute("src", re.compile("^data:image/png;base64,"))
+
+
+def test_undo_and_clear_by_button_and_by_key(page: Page):
+    draw_with_mouse(page, "1 with a foot")
+    answer(page, re.compile(r"\d"))
+    undo, clear = page.get_by_role("button", name="Undo"), page.get_by_role("button", name="Clear")
+    undo.click()
+    expect(undo).to_be_enabled()
+    undo.click()
+    answer(page, "?")
+    expect(undo).to_be_disabled()
+    draw_with_mouse(page, "plain 7")
+    answer(page, "7")
+    clear.click()
+    answer(page, "?")
+    draw_with_mouse(page, "plain 7")
+    answer(page, "7")
+    page.keyboard.press("Backspace")
+    answer(page, "?")
+
+
+def test_the_drawing_stays_when_tab_theme_and_model_change(page: Page):
+    draw_with_mouse(page, "plain 7")
+    answer(page, "7")
+    drawn = "() => document.querySelector('#pad canvas').toDataURL()"
+    before = page.evaluate(drawn)
+    page.get_by_role("tab", name="Train").click()
+    page.get_by_role("tab", name="Draw").click()
+    assert page.evaluate(drawn) == before
+    page.evaluate("() => document.body.classList.toggle('dark')")
+    page.wait_for_function("before => document.querySelector('#pad canvas').toDataURL() !== before", arg=before)
+    share = page.locator("#answer .confidence").inner_text()
+    choose(page, "draw-model", "softmax")
+    expect(page.locator("#answer .confidence")).not_to_have_text(share)
+    answer(page, re.compile(r"\d"))
+
+
+def choose(page: Page, picker: str, option: str) -> None:
+    page.locator(f"#{picker} input").click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def test_browse_pages_through_right_and_wrong_digits(page: Page):
+    page.get_by_role("tab", name="Browse").click()
+    cells, label, status = page.locator(".wall li"), page.locator("#page-label"), page.locator("#browse-status")
+    expect(cells).to_have_count(100)
+    expect(label).to_have_text("Digits 1 to 100, page 1 of 10")
+    expect(page.locator("#previous")).to_be_disabled()
+    expect(status).to_contain_text("test digits of practice digits right")
+    first = page.locator(".wall").get_attribute("style")
+    page.locator("#next").click()
+    expect(label).to_have_text("Digits 101 to 200, page 2 of 10")
+    assert page.locator(".wall").get_attribute("style") != first
+    page.locator("#previous").click()
+    expect(label).to_have_text("Digits 1 to 100, page 1 of 10")
+
+    # The wall's marks agree with its captions, and its captions with the count.
+    before = status.inner_text()
+    choose(page, "browse-model", "softmax")
+    expect(status).not_to_have_text(before)
+    expect(page.locator(".wall .wrong").first).to_be_visible()
+    for cell in page.locator(".wall li").all():
+        read, truth = re.fullmatch(r"(\d) \((\d)\)", cell.inner_text().strip()).groups()  # type: ignore[union-attr]
+        assert cell.get_attribute("class") == ("right" if read == truth else "wrong")
+    green, red = (page.locator(f".wall .{kind} .caption").first for kind in ("right", "wrong"))
+    color = "element => getComputedStyle(element).color.match(/\\d+/g).slice(0, 3).map(Number)"
+    assert max(range(3), key=green.evaluate(color).__getitem__) == 1
+    assert max(range(3), key=red.evaluate(color).__getitem__) == 0
+
+
+def test_a_training_runs_to_its_end_and_its_network_draws_and_browses(page: Page):
+    page.get_by_role("tab", name="Train").click()
+    page.locator("#start").click()
+    status = page.locator("#train-status")
+    expect(status).to_contain_text("Finished after")
+    expect(page.locator("#epochs tbody tr")).to_have_count(15)
+    expect(page.locator("#curve svg, #curve canvas").first).to_be_visible()
+    expect(page.locator("#start")).to_be_enabled()
+    accuracy = re.search(r"test accuracy ([\d.]+ %)", status.inner_text())
+    assert accuracy and page.locator("#epochs tbody tr").last.inner_text().endswith(accuracy[1])
+    page.get_by_role("tab", name="Browse").click()
+    expect(page.locator(".wall li")).to_have_count(100)
+    choose(page, "browse-model", "softmax, yours 1")
+    expect(page.locator("#browse-status")).to_contain_text(accuracy[1])
+    page.get_by_role("tab", name="Draw").click()
+    choose(page, "draw-model", "softmax, yours 1")
+    draw_with_mouse(page, "plain 7")
+    answer(page, "7")
+
+
+def test_a_training_can_be_stopped_and_keeps_what_it_learned(page: Page):
+    page.get_by_role("tab", name="Train").click()
+    choose(page, "recipe", "mlp-dropout")
+    page.locator("#start").click()
+    expect(page.locator("#train-status")).to_contain_text("Epoch 1 of 10, step ")
+    page.locator("#stop").click()
+    expect(page.locator("#train-status")).to_contain_text("Stopped at step")
+    expect(page.locator("#start")).to_be_enabled()
+    page.get_by_role("tab", name="Draw").click()
+    choose(page, "draw-model", "mlp-dropout, yours 1")
+
+
+def test_practice_digits_are_labelled_with_the_reason_and_a_retry(browser: Browser, tmp_path: Path):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in MNIST_FILES:
+        (raw / name).write_bytes(b"no digits")
+    with served(tmp_path) as address:
+        watched = _watched(browser.new_page(), address)
+        page = next(watched)
+        expect(page.locator("#banner")).to_be_hidden()
+        page.get_by_role("tab", name="Browse").click()
+        banner = page.locator("#banner")
+        expect(banner).to_contain_text("These are practice digits, not MNIST.")
+        expect(banner).to_contain_text("train-images-idx3-ubyte is damaged: it has 9 bytes instead of 47,040,016")
+        expect(banner).to_contain_text("To place MNIST by hand")
+        assert str(tmp_path) not in page.content()
+        if place := os.environ.get("MNIST_DEMO_DATA"):
+            for name in MNIST_FILES:
+                shutil.copyfile(Path(place) / "MNIST" / "raw" / name, raw / name)
+            page.locator("#retry").click()
+            expect(banner).to_be_hidden()
+            expect(page.locator("#browse-status")).to_contain_text("of 10,000 test digits of MNIST right")
+        next(watched, None)
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_nothing_is_wider_than_the_screen(page: Page, width: int):
+    page.set_viewport_size({"width": width, "height": 844})
+    for tab in ("Draw", "Browse", "Train"):
+        page.get_by_role("tab", name=tab).click()
+        if tab == "Browse":
+            expect(page.locator(".wall li")).to_have_count(100)
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= width

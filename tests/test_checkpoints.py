@@ -1,0 +1,111 @@
+import dataclasses
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from mnist_demo import checkpoints
+from mnist_demo.checkpoints import find_checkpoint, list_checkpoints, load_checkpoint, load_record, save_checkpoint
+from mnist_demo.errors import CheckpointError
+from mnist_demo.recipes import RECIPES, Recipe
+from tests.conftest import record_of
+
+
+def test_what_is_saved_is_what_is_loaded(tmp_path: Path):
+    recipe = RECIPES["mlp-128"]
+    model = recipe.build(seed=9)
+    save_checkpoint(tmp_path / "new" / "mine.safetensors", model, record_of(recipe))
+    loaded, record = load_checkpoint(tmp_path / "new" / "mine.safetensors")
+    assert record == record_of(recipe) == load_record(tmp_path / "new" / "mine.safetensors")
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), loaded.parameters(), strict=True))
+    assert not loaded.training
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["mine.safetensors"]
+
+
+def test_the_header_says_how_the_weights_were_made(checkpoint: Path, recipe: Recipe):
+    with safe_open(checkpoint, framework="pt") as file:
+        header = {name: json.loads(value) for name, value in file.metadata().items() if name != "checksum"}
+    assert header["recipe"] == json.loads(json.dumps(recipe.to_dict()))
+    assert header["test_accuracy"] == 0.5 and header["data_source"] == "practice digits"
+    assert {"data_checksum", "test_loss", "per_class_accuracy", "seed", "seconds", "torch_version"} <= header.keys()
+
+
+@pytest.mark.parametrize("place", [0.02, 0.3, 0.6, 0.99])
+def test_a_changed_byte_is_found(checkpoint: Path, place: float):
+    content = bytearray(checkpoint.read_bytes())
+    content[int(len(content) * place)] ^= 0x10
+    checkpoint.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"test\.safetensors"):
+        load_checkpoint(checkpoint)
+
+
+@pytest.mark.parametrize("size", [0, 5, 1000, 31_000])
+def test_a_truncated_file_is_named(checkpoint: Path, size: int):
+    checkpoint.write_bytes(checkpoint.read_bytes()[:size])
+    with pytest.raises(CheckpointError, match=r"test\.safetensors is no safetensors file, or not whole"):
+        load_checkpoint(checkpoint)
+
+
+def test_a_pickle_is_never_opened(tmp_path: Path):
+    class Trap:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "sprung",)
+
+    path = tmp_path / "trap.safetensors"
+    path.write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(CheckpointError, match=r"trap\.safetensors is no safetensors file"):
+        load_checkpoint(path)
+    torch.save({"weights": torch.ones(3)}, path)
+    with pytest.raises(CheckpointError, match=r"trap\.safetensors is no safetensors file"):
+        load_checkpoint(path)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_foreign_file_is_named(tmp_path: Path):
+    save_file({"weight": torch.ones(3)}, tmp_path / "foreign.safetensors")
+    with pytest.raises(CheckpointError, match=r"foreign\.safetensors is no checkpoint of mnist_demo"):
+        load_checkpoint(tmp_path / "foreign.safetensors")
+
+
+def test_another_format_version_is_named(tmp_path: Path, recipe: Recipe):
+    path = tmp_path / "old.safetensors"
+    save_checkpoint(path, recipe.build(), dataclasses.replace(record_of(recipe), format_version=7))
+    with pytest.raises(CheckpointError, match=r"old\.safetensors has format version 7; this program reads 1"):
+        load_checkpoint(path)
+
+
+def test_weights_of_another_network_are_named(tmp_path: Path, recipe: Recipe):
+    path = tmp_path / "mixed.safetensors"
+    save_checkpoint(path, RECIPES["cnn"].build(), record_of(recipe))
+    with pytest.raises(CheckpointError, match=r"mixed\.safetensors does not hold the weights of 784-10"):
+        load_checkpoint(path)
+
+
+def test_a_failed_write_leaves_the_old_file_whole(checkpoint: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch):
+    before = checkpoint.read_bytes()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoints, "save_file", full)
+    with pytest.raises(CheckpointError, match=r"test\.safetensors could not be written: .*No space left"):
+        save_checkpoint(checkpoint, recipe.build(5), record_of(recipe))
+    assert checkpoint.read_bytes() == before and list(checkpoint.parent.iterdir()) == [checkpoint]
+
+
+def test_checkpoints_are_found_by_name_or_path(checkpoint: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(checkpoints, "FOLDER", checkpoint.parent)
+    assert find_checkpoint("test") == find_checkpoint(checkpoint) == checkpoint
+    with pytest.raises(CheckpointError, match="There is no checkpoint 'cn'; give a path, or a name"):
+        find_checkpoint("cn")
+
+
+def test_known_recipes_are_listed_first_in_their_order(tmp_path: Path):
+    for name in ("zebra", "cnn", "softmax", "apple"):
+        (tmp_path / f"{name}.safetensors").touch()
+    assert list_checkpoints(tmp_path) == ["softmax", "cnn", "apple", "zebra"]
+    assert list_checkpoints(tmp_path / "absent") == []

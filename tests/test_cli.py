@@ -1,0 +1,147 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+from mnist_demo import __main__ as cli
+from mnist_demo import checkpoints
+from mnist_demo.recipes import RECIPES
+from tests.conftest import ROOT, draw
+
+
+@pytest.fixture(autouse=True)
+def little_practice_data(monkeypatch: pytest.MonkeyPatch, practice):
+    monkeypatch.setattr(cli, "practice_data", lambda: practice)
+
+
+def test_help_of_every_command_says_what_it_does(capsys: pytest.CaptureFixture):
+    for command, words in {
+        "train": "Ctrl-C stops",
+        "evaluate": "percentage of each digit",
+        "predict": "dark on light or light on dark",
+        "show": "pixel's value",
+        "recipes": "what ours came to",
+    }.items():
+        with pytest.raises(SystemExit) as caught:
+            cli.main([command, "--help"])
+        assert caught.value.code == 0 and words in " ".join(capsys.readouterr().out.split())
+
+
+def test_train_saves_a_network_that_evaluate_and_predict_use(tmp_path: Path, capsys: pytest.CaptureFixture):
+    out = tmp_path / "mine.safetensors"
+    arguments = ["train", "softmax", "--epochs", "3", "--batch-size", "20", "--lr", "0.2", "--seed", "4"]
+    assert cli.main([*arguments, "--data", "practice", "--out", str(out), "--log", "30"]) == 0
+    printed = capsys.readouterr().out
+    assert "practice digits: 600 training and 200 test digits" in printed
+    assert "step 30 of 90: loss" in printed and "epoch  3 of 3: cost" in printed and str(out) in printed
+    with safe_open(out, framework="pt") as file:
+        header = file.metadata()
+    changed = json.loads(header["recipe"])
+    assert (changed["epochs"], changed["batch_size"], changed["lr"], header["seed"]) == (3, 20, 0.2, "4")
+    assert header["data_source"] == '"practice digits"'
+
+    assert cli.main(["evaluate", str(out), "--data", "practice"]) == 0
+    assert f"| `mine` | {100 * float(header['test_accuracy']):.2f} %" in capsys.readouterr().out
+
+    draw("crossed 7").save(tmp_path / "seven.png")
+    assert cli.main(["predict", str(tmp_path / "seven.png"), "--model", str(out)]) == 0
+    assert "seven.png: 7 (" in capsys.readouterr().out
+
+
+def test_a_run_that_differs_from_its_recipe_gets_a_file_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(cli, "FOLDER", tmp_path)
+    arguments = ["train", "softmax", "--epochs", "1", "--lr", "0.2", "--seed", "2", "--data", "practice"]
+    assert cli.main(arguments) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["softmax-epochs-1-lr-0.2-seed-2-practice-digits.safetensors"]
+
+
+def test_evaluate_prints_the_percentage_of_each_digit(capsys: pytest.CaptureFixture):
+    assert cli.main(["evaluate", "softmax", "cnn", "--data", "practice"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "practice digits, 200 test digits" in lines[0]
+    assert [line.split("|")[1].strip() for line in lines[4:]] == ["`softmax`", "`cnn`"]
+    assert len(lines[4].split("|")) == 16
+
+
+def test_predict_goes_on_after_a_bad_picture(tmp_path: Path, capsys: pytest.CaptureFixture):
+    (tmp_path / "text.png").write_text("no picture", encoding="utf-8")
+    draw("plain 7").save(tmp_path / "seven.png")
+    assert cli.main(["predict", str(tmp_path / "text.png"), str(tmp_path / "seven.png")]) == 1
+    printed = capsys.readouterr()
+    assert "text.png is no picture" in printed.err and "seven.png: 7" in printed.out
+
+
+def test_show_prints_one_test_digit_and_pictures_its_pixels(tmp_path: Path, capsys: pytest.CaptureFixture):
+    assert cli.main(["show", "17", "--data", "practice", "--out", str(tmp_path / "digit.png")]) == 0
+    assert "practice digits test digit 17: 7, read as " in capsys.readouterr().out
+    assert (tmp_path / "digit.png").read_bytes().startswith(b"\x89PNG")
+    assert cli.main(["show", "--data", "practice"]) == 0
+    assert cli.main(["show", "200", "--data", "practice"]) == 1
+    assert "INDEX must be from 0 to 199; got 200." in capsys.readouterr().err
+    assert cli.main(["show", "1", "--data", "practice", "--out", str(tmp_path / "digit.xyz")]) == 1
+    assert "digit.xyz could not be written" in capsys.readouterr().err
+
+
+def test_recipes_prints_every_recipe_with_its_figures(capsys: pytest.CaptureFixture):
+    assert cli.main(["recipes"]) == 0
+    printed = capsys.readouterr().out
+    for name in RECIPES:
+        record = checkpoints.load_record(checkpoints.find_checkpoint(name))
+        row = next(line for line in printed.splitlines() if line.startswith(f"| `{name}` "))
+        assert f"{100 * record.test_accuracy:.2f} %" in row
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "cn"], "Unknown recipe 'cn'; choose from softmax"),
+        (["train", "softmax", "--epochs", "0"], "epochs must be a whole number of at least 1; got 0."),
+        (["evaluate", "nothing"], "There is no checkpoint 'nothing'; give a path, or a name: softmax"),
+        (["predict", "seven.png", "--model", "nothing"], "There is no checkpoint 'nothing'"),
+    ],
+)
+def test_mistakes_end_with_one_clear_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture):
+    assert cli.main(arguments) == 1
+    assert capsys.readouterr().err.startswith(f"Error: {message}")
+
+
+def test_without_data_and_mirrors_it_says_how_to_place_the_files(
+    tmp_path: Path, no_mirror: None, capsys: pytest.CaptureFixture
+):
+    assert cli.main(["train", "softmax", "--data", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert "train-images-idx3-ubyte.gz could not be downloaded (http://127.0.0.1:9/: " in error
+    assert "To place MNIST by hand, put its four unpacked files (train-images-idx3-ubyte, " in error
+    assert str(tmp_path / "MNIST" / "raw") in error and "Traceback" not in error
+
+
+def test_absent_data_are_downloaded(tmp_path: Path, mirror, capsys: pytest.CaptureFixture):
+    assert cli.main(["evaluate", "softmax", "--data", str(tmp_path / "new")]) == 0
+    assert "MNIST, 200 test digits" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process's group")
+def test_ctrl_c_ends_training_and_says_what_was_kept(tmp_path: Path):
+    out = tmp_path / "mine.safetensors"
+    out.write_bytes(b"an earlier model")
+    command = [sys.executable, "-m", "mnist_demo", "train", "softmax", "--epochs", "500", "--data", "practice"]
+    with subprocess.Popen(
+        [*command, "--out", str(out)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("epoch  2"):
+                break
+        os.kill(process.pid, signal.SIGINT)
+        printed, errors = process.communicate()
+    kept = tmp_path / "mine-stopped.safetensors"
+    assert process.returncode == 130 and "Traceback" not in errors
+    assert "Stopped at step" in printed and f"kept in {kept}" in printed
+    record = checkpoints.load_record(kept)
+    assert not record.finished and len(record.epochs) >= 2
+    assert out.read_bytes() == b"an earlier model"

@@ -1,0 +1,35 @@
+import pytest
+import torch
+from torch import nn
+
+from mnist_demo.data import Data, Digits
+from mnist_demo.evaluation import evaluate
+from mnist_demo.models import build_model
+
+
+def test_figures_are_those_of_a_plain_loop(practice: Data):
+    model = build_model("784-10", seed=4).eval()
+    result = evaluate(model, practice.test, batch_size=64)
+    right, loss = [0] * 10, 0.0
+    for image, label in zip(practice.test.images, practice.test.labels.tolist(), strict=True):
+        logits = model(image[None] / 255)[0].detach().double()
+        loss -= logits.log_softmax(dim=0)[label].item() / len(practice.test)
+        right[label] += int(logits.argmax() == label)
+    assert result.per_class == [(count, 20) for count in right]
+    assert result.per_class_accuracy == [count / 20 for count in right]
+    assert result.accuracy == sum(right) / 200
+    assert result.loss == pytest.approx(loss)
+
+
+def test_dropout_is_off_and_the_models_mode_is_left(practice: Data):
+    model = build_model("784-128-10 ReLU, dropout").train()
+    assert torch.equal(evaluate(model, practice.test).predictions, evaluate(model, practice.test).predictions)
+    assert model.training
+    evaluate(model.eval(), practice.test)
+    assert not model.training
+
+
+def test_a_digit_that_is_absent_counts_nothing():
+    digits = Digits(torch.zeros(2, 1, 28, 28, dtype=torch.uint8), torch.tensor([3, 3]))
+    result = evaluate(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), digits)
+    assert result.per_class[0] == (0, 0) and result.per_class_accuracy[0] == 0

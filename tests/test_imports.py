@@ -1,0 +1,8 @@
+import subprocess
+import sys
+
+
+def test_the_core_loads_neither_the_page_nor_what_only_some_need():
+    program = "import sys, mnist_demo; print(*(sys.modules.keys() & {'gradio', 'torchvision', 'matplotlib', 'pandas'}))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert loaded.split() == []

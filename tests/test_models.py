@@ -1,0 +1,43 @@
+import pytest
+import torch
+
+from mnist_demo.errors import InputError
+from mnist_demo.models import MODELS, Dropout, build_model, count_parameters
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_networks_give_ten_logits_an_image(name: str):
+    assert build_model(name).eval()(torch.rand(3, 1, 28, 28)).shape == (3, 10)
+
+
+def test_parameters_are_those_of_the_documents_networks():
+    assert {name: count_parameters(build_model(name)) for name in MODELS} == {
+        "784-10": 7_850,
+        "784-500-500-10 ReLU": 648_010,
+        "784-512-10 ReLU": 407_050,
+        "784-512-120-84-10 ReLU, dropout": 474_494,
+        "784-128-10 ReLU, dropout": 101_770,
+        "784-512-256-10 sigmoid": 535_818,
+        "conv5 16, conv5 32, linear": 28_938,
+    }
+
+
+def test_a_seed_decides_the_first_weights_and_leaves_torchs_own_generator_alone():
+    state = torch.random.get_rng_state()
+    one, same, other = (build_model("784-10", seed).state_dict()["1.weight"] for seed in (1, 1, 2))
+    assert torch.equal(one, same) and not torch.equal(one, other)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_dropout_scales_what_it_keeps_and_rests_in_evaluation():
+    dropout, x = Dropout(0.25), torch.ones(10_000)
+    dropout.generator = torch.Generator().manual_seed(0)
+    y = dropout(x)
+    assert sorted(set(y.tolist())) == pytest.approx([0, 4 / 3])
+    assert (y == 0).float().mean().item() == pytest.approx(0.25, abs=0.02)
+    assert torch.equal(dropout.eval()(x), x)
+
+
+def test_an_unknown_network_is_named_with_the_choices():
+    with pytest.raises(InputError, match="Unknown network '784-11'; choose from: 784-10; 784-500"):
+        build_model("784-11")

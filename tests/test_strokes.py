@@ -1,0 +1,80 @@
+import time
+
+import numpy as np
+import pytest
+
+from mnist_demo.errors import InputError
+from mnist_demo.practice import DESIGNS, design_strokes
+from mnist_demo.strokes import MAX_POINTS, parse_strokes, resample, strokes_to_image
+
+SEVEN = [[(10, 10), (90, 10), (40, 100)], [(30, 55), (75, 55)]]
+
+
+def moved(strokes, scale: float, x: float, y: float):
+    return [[(x + scale * px, y + scale * py) for px, py in stroke] for stroke in strokes]
+
+
+def test_size_and_place_do_not_matter():
+    image = strokes_to_image(SEVEN).astype(int)
+    for scale, x, y in ((0.01, 0, 0), (3, -500, 900), (1e5, 1e6, 1e6)):
+        assert np.abs(strokes_to_image(moved(SEVEN, scale, x, y)).astype(int) - image).max() <= 1
+
+
+def test_the_number_of_points_hardly_matters():
+    fine = [resample(np.array(stroke, dtype=float), 0.2).tolist() for stroke in SEVEN]
+    assert np.abs(strokes_to_image(fine).astype(int) - strokes_to_image(SEVEN)).max() < 40
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_digits_fill_mnists_box_and_are_centred_by_mass(name: str):
+    image = strokes_to_image(design_strokes(name))
+    assert image.shape == (28, 28) and image.dtype == np.uint8 and image.max() == 255
+    rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
+    assert 19 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 21
+    centre = [(image.sum(axis=axis) * np.arange(28)).sum() / image.sum() for axis in (0, 1)]
+    assert centre == pytest.approx([14, 14], abs=0.6)
+
+
+@pytest.mark.parametrize("blank", [[], [[]], [[], []]])
+def test_no_points_give_an_empty_image(blank: list):
+    assert not strokes_to_image(blank).any()
+
+
+def test_a_tap_gives_a_dot_in_the_middle():
+    image = strokes_to_image([[(300, 20)]])
+    assert image[14, 14] == 255 and 0 < (image > 0).sum() < 20
+
+
+@pytest.mark.parametrize(
+    ("strokes", "message"),
+    [
+        ("7", "Strokes must be a list of strokes, each a list of .x, y.; got str"),
+        (None, "got NoneType"),
+        (5, "got int"),
+        ([5], "Stroke 1 must be a list of .x, y.; got int"),
+        ([SEVEN[0], "ab"], "Stroke 2 must be a list of .x, y.; got str"),
+        ([[1, 2]], "Stroke 1 must be a list of .x, y., two numbers a point"),
+        ([[(1, 2, 3)]], "two numbers a point"),
+        ([[(1, 2), (3,)]], "two numbers a point"),
+        ([[("a", "b")]], "two numbers a point"),
+        ([[(None, 1)]], "two numbers a point"),
+        ([[(True, False)]], "two numbers a point"),
+        ([[{"x": 1, "y": 2}]], "two numbers a point"),
+        ([[(float("nan"), 1)]], "no finite number up to"),
+        ([[(float("inf"), 1)]], "no finite number up to"),
+        ([[(1e300, 1)]], "no finite number up to"),
+        ([[(10**400, 1)]], "two numbers a point"),
+        ([[(0, 0)]] * 501, "has 501 strokes; at most 500"),
+        ([[(0, 0)] * (MAX_POINTS + 1)], "has 20,001 points; at most 20,000"),
+    ],
+)
+def test_what_is_not_strokes_is_named(strokes: object, message: str):
+    with pytest.raises(InputError, match=message):
+        parse_strokes(strokes)
+
+
+def test_a_scribble_of_all_points_allowed_is_bounded_work():
+    scribble = np.random.default_rng(0).uniform(0, 1, (MAX_POINTS, 2))
+    started = time.process_time()
+    assert strokes_to_image([scribble.tolist()]).any()
+    assert time.process_time() - started < 10  # 0.2 s here; a bound on runaway work, not a speed

@@ -1,0 +1,129 @@
+import dataclasses
+import threading
+
+import pytest
+import torch
+
+from mnist_demo.augment import Affine
+from mnist_demo.data import Data, Digits
+from mnist_demo.errors import InputError
+from mnist_demo.evaluation import evaluate
+from mnist_demo.recipes import Recipe
+from mnist_demo.training import Progress, train, with_copy
+
+DROPOUT = Recipe("dropout", network="784-128-10 ReLU, dropout", batch_size=50, epochs=2, copies=(Affine(degrees=20),))
+
+
+def weights(model: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def train_to_the_end(data: Data, recipe: Recipe, seed: int = 0) -> tuple[torch.nn.Module, list[Progress]]:
+    model = recipe.build(seed)
+    return model, list(train(model, data, recipe, seed=seed))
+
+
+def test_64_images_are_learned_by_heart(practice: Data):
+    few = Data("few", practice.train[:64], practice.train[:64], "")
+    model, _ = train_to_the_end(few, Recipe("test", network="784-512-10 ReLU", batch_size=16, epochs=20))
+    assert evaluate(model, few.train).accuracy == 1.0
+
+
+def test_progress_counts_steps_epochs_and_seconds(practice: Data, recipe: Recipe):
+    _, steps = train_to_the_end(practice, recipe)
+    assert [(p.step, p.steps) for p in steps] == [(i, 24) for i in range(1, 25)]
+    assert [p.epoch for p in steps] == [1] * 12 + [2] * 12
+    assert [p.step for p in steps if p.result] == [12, 24]
+    seconds = [p.seconds for p in steps]
+    assert seconds == sorted(seconds) and seconds[0] > 0
+    first, last = (p.result for p in steps if p.result)
+    assert first.train_loss == pytest.approx(sum(p.loss for p in steps[:12]) / 12)
+    assert last.test_accuracy > first.test_accuracy > 0.3
+
+
+def test_the_last_smaller_batch_is_trained_on_unless_dropped(practice: Data, recipe: Recipe):
+    assert train_to_the_end(practice, recipe.change(batch_size=256, epochs=1))[1][-1].steps == 3
+    assert train_to_the_end(practice, recipe.change(batch_size=256, epochs=1, drop_last=True))[1][-1].steps == 2
+
+
+def test_the_same_seed_gives_the_same_weights_bit_for_bit(practice: Data):
+    one, same, other = (weights(train_to_the_end(practice, DROPOUT, seed)[0]) for seed in (1, 1, 2))
+    assert torch.equal(one, same) and not torch.equal(one, other)
+
+
+def test_two_trainings_at_once_do_not_disturb_each_other(practice: Data):
+    alone = weights(train_to_the_end(practice, DROPOUT, seed=1)[0])
+    first, second = DROPOUT.build(1), DROPOUT.build(2)
+    for _ in zip(train(first, practice, DROPOUT, seed=1), train(second, practice, DROPOUT, seed=2), strict=True):
+        pass
+    assert torch.equal(weights(first), alone)
+
+
+def test_a_training_may_go_on_in_another_thread(practice: Data, recipe: Recipe):
+    model = recipe.build()
+    training = train(model, practice, recipe)
+    next(training)
+    thread = threading.Thread(target=lambda: list(training))
+    thread.start()
+    thread.join()
+    assert torch.equal(weights(model), weights(train_to_the_end(practice, recipe)[0]))
+
+
+def test_closing_stops_and_keeps_what_was_learned(practice: Data, recipe: Recipe):
+    model = recipe.build()
+    before = weights(model).clone()
+    training = train(model, practice, recipe)
+    next(training)
+    training.close()
+    assert not torch.equal(weights(model), before) and not model.training
+
+
+def test_the_epoch_that_reads_the_held_out_digits_best_is_kept(practice: Data):
+    # So high a rate that the last epoch is rarely the best.
+    recipe = Recipe("test", network="784-10", optimizer="SGD", lr=5.0, batch_size=20, epochs=6, validation=100)
+    model, steps = train_to_the_end(practice, recipe)
+    results = [p.result for p in steps if p.result]
+    best = max(results, key=lambda result: result.validation_accuracy or 0)
+    assert steps[-1].steps == 6 * 500 // 20
+    assert evaluate(model, practice.train[500:]).accuracy == best.validation_accuracy
+    assert evaluate(model, practice.test).accuracy == best.test_accuracy != results[-1].test_accuracy
+
+
+def test_an_augmented_copy_joins_the_training_set(practice: Data):
+    pair = with_copy(practice.train, DROPOUT, torch.Generator().manual_seed(0))
+    assert torch.equal(pair.images[:600], practice.train.images) and torch.equal(pair.labels[600:], pair.labels[:600])
+    assert not torch.equal(pair.images[600:], practice.train.images)
+    assert train_to_the_end(practice, DROPOUT)[1][-1].steps == 2 * 1200 // 50
+
+
+def test_copies_are_drawn_anew_each_epoch_or_once(practice: Data, monkeypatch: pytest.MonkeyPatch):
+    drawn: list[int] = []
+
+    def augment(images: torch.Tensor, *_: object) -> torch.Tensor:
+        drawn.append(1)
+        return images
+
+    monkeypatch.setattr("mnist_demo.training.augment", augment)
+    for redraw, times in ((True, 2), (False, 1)):
+        drawn.clear()
+        train_to_the_end(practice, dataclasses.replace(DROPOUT, redraw_copies=redraw))
+        assert len(drawn) == times
+
+
+def test_a_loss_that_overflows_is_named(practice: Data, recipe: Recipe):
+    with pytest.raises(InputError, match=r"Training diverged at step \d+: the loss is (nan|inf)\. Try a smaller lr\."):
+        train_to_the_end(practice, recipe.change(lr=1e38))
+
+
+def test_too_few_digits_are_named(practice: Data, recipe: Recipe):
+    few = Data("few", practice.train[:40], practice.test, "")
+    with pytest.raises(InputError, match="40 training digits are too few: recipe 'test' holds out 40"):
+        train_to_the_end(few, recipe.change(validation=40))
+    with pytest.raises(InputError, match="takes 50 a step"):
+        train_to_the_end(few, recipe.change(drop_last=True))
+
+
+def test_the_callers_digits_are_left_alone(practice: Data):
+    images = practice.train.images.clone()
+    train_to_the_end(practice, DROPOUT)
+    assert isinstance(practice.train, Digits) and torch.equal(practice.train.images, images)
