@@ -1,47 +1,23 @@
 """The command line: python -m mnist_demo train | evaluate | predict | show | recipes."""
 
 import argparse
-import dataclasses
 import os
-import random
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-import torch
-from tqdm import tqdm
-
-from mnist_demo.checkpoints import (
-    FOLDER,
-    SUFFIX,
-    Record,
-    find_checkpoint,
-    list_checkpoints,
-    load_record,
-    save_checkpoint,
-)
-from mnist_demo.classifier import Classifier
-from mnist_demo.data import DATA_FOLDER, Data, download_mnist, load_mnist, missing_files, practice_data
-from mnist_demo.errors import DemoError, InputError
-from mnist_demo.evaluation import evaluate
-from mnist_demo.hardware import hardware_name
-from mnist_demo.images import open_picture
-from mnist_demo.models import count_parameters
-from mnist_demo.recipes import RECIPES, Recipe, find_recipe
-from mnist_demo.reports import describe_training, evaluation_table, percent, recipe_table, record_note
-from mnist_demo.training import EpochResult, Progress, train
+from mnist_demo import commands
+from mnist_demo.data import DATA_FOLDER
+from mnist_demo.errors import DemoError
+from mnist_demo.recipes import RECIPES
 
 DEFAULT_MODEL = "cnn"
-INTERRUPTED = 130  # the exit code of a program ended by Ctrl-C
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        return options.command(options)
+        return options.run(options)
     except DemoError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
@@ -51,24 +27,23 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m mnist_demo", description="Train, measure and use networks that read handwritten digits."
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    choices = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    command = commands.add_parser(
-        "train",
-        help="train a recipe's network and save it",
-        description="Train a recipe's network, with a line after each epoch, and save it with a record of how it was "
-        "made. Ctrl-C stops after the step under way and keeps what was learned, in a file of its own.",
-    )
-    command.set_defaults(command=run_train)
-    command.add_argument("recipe", metavar="RECIPE", help=f"one of {', '.join(RECIPES)}")
-    command.add_argument("--epochs", type=int, help="times through the training set (default: the recipe's)")
-    command.add_argument("--batch-size", type=int, help="digits a step (default: the recipe's)")
-    command.add_argument("--lr", type=float, help="learning rate (default: the recipe's)")
-    command.add_argument("--seed", type=int, default=0, help="of weights, order, augmentation, dropout (default: 0)")
-    command.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where to compute (default: cpu)")
-    _add_data_option(command)
-    command.add_argument("--log", metavar="N", type=int, help="also print the loss every N steps")
-    command.add_argument(
+    def command(name: str, run: Callable, help: str) -> argparse.ArgumentParser:
+        added = choices.add_parser(name, help=help, description=run.__doc__)
+        added.set_defaults(run=run)
+        return added
+
+    train = command("train", commands.run_train, "train a recipe's network and save it")
+    train.add_argument("recipe", metavar="RECIPE", help=f"one of {', '.join(RECIPES)}")
+    train.add_argument("--epochs", type=int, help="times through the training set (default: the recipe's)")
+    train.add_argument("--batch-size", type=int, help="digits a step (default: the recipe's)")
+    train.add_argument("--lr", type=float, help="learning rate (default: the recipe's)")
+    train.add_argument("--seed", type=int, default=0, help="of weights, order, augmentation, dropout (default: 0)")
+    train.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where to compute (default: cpu)")
+    _add_data_option(train)
+    train.add_argument("--log", metavar="N", type=int, help="also print the loss every N steps")
+    train.add_argument(
         "--out",
         metavar="FILE",
         type=Path,
@@ -76,42 +51,21 @@ def _parser() -> argparse.ArgumentParser:
         "the difference, such as checkpoints/cnn-epochs-1.safetensors)",
     )
 
-    command = commands.add_parser(
-        "evaluate",
-        help="measure models on the test set",
-        description="Read the test set with each model; print accuracy, loss, and the percentage of each digit read.",
-    )
-    command.set_defaults(command=run_evaluate)
-    command.add_argument("models", metavar="NAME", nargs="*", help="names or files of checkpoints (default: all)")
-    _add_data_option(command)
+    evaluate = command("evaluate", commands.run_evaluate, "measure models on the test set")
+    evaluate.add_argument("models", metavar="NAME", nargs="*", help="names or files of checkpoints (default: all)")
+    _add_data_option(evaluate)
 
-    command = commands.add_parser(
-        "predict",
-        help="read pictures of digits",
-        description="Read the digit in each picture: dark on light or light on dark, any size.",
-    )
-    command.set_defaults(command=run_predict)
-    command.add_argument("pictures", metavar="PICTURE", nargs="+", help="a PNG, JPEG, WebP, GIF or BMP file")
-    _add_model_option(command)
+    predict = command("predict", commands.run_predict, "read pictures of digits")
+    predict.add_argument("pictures", metavar="PICTURE", nargs="+", help="a PNG, JPEG, WebP, GIF or BMP file")
+    _add_model_option(predict)
 
-    command = commands.add_parser(
-        "show",
-        help="read one test digit and picture its pixel values",
-        description="Print what one test digit is and what a model reads; save its picture, each pixel's value written "
-        "in its cell.",
-    )
-    command.set_defaults(command=run_show)
-    command.add_argument("index", metavar="INDEX", nargs="?", type=int, help="of the digit, from 0 (default: random)")
-    _add_model_option(command)
-    _add_data_option(command)
-    command.add_argument("--out", metavar="FILE", type=Path, help="the picture to write, a PNG, PDF or SVG")
+    show = command("show", commands.run_show, "read one test digit and picture its pixel values")
+    show.add_argument("index", metavar="INDEX", nargs="?", type=int, help="of the digit, from 0 (default: random)")
+    _add_model_option(show)
+    _add_data_option(show)
+    show.add_argument("--out", metavar="FILE", type=Path, help="the picture to write, a PNG, PDF or SVG")
 
-    command = commands.add_parser(
-        "recipes",
-        help="list the recipes with the figures of their checkpoints",
-        description="Print the table of recipes: what each tutorial describes and reports, and what ours came to.",
-    )
-    command.set_defaults(command=run_recipes)
+    command("recipes", commands.run_recipes, "list the recipes with the figures of their checkpoints")
     return parser
 
 
@@ -132,164 +86,6 @@ def _add_data_option(command: argparse.ArgumentParser) -> None:
         help="folder that holds MNIST/raw/..., or 'practice' for digits that this project makes itself "
         "(default: $MNIST_DEMO_DATA, else data/ beside app.py; MNIST is downloaded there if absent)",
     )
-
-
-def get_data(where: str) -> Data:
-    """Practice digits where told so, else MNIST from the folder `where`, downloaded if absent, with a progress bar."""
-    if where == "practice":
-        return practice_data()
-    folder = Path(where)
-    if missing_files(folder):
-        with tqdm(total=100, desc=f"MNIST to {folder}", unit="%", disable=None) as bar:
-            download_mnist(folder, report=lambda share: bar.update(int(100 * share) - bar.n))
-    return load_mnist(folder)
-
-
-def run_train(options: argparse.Namespace) -> int:
-    if options.device == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: torch finds no CUDA GPU here; use --device cpu.")
-    recipe = find_recipe(options.recipe).change(epochs=options.epochs, batch_size=options.batch_size, lr=options.lr)
-    data = get_data(options.data)
-    model = recipe.build(options.seed)
-    hardware = hardware_name(options.device)
-    print(f"{recipe.name}: {recipe.network}, {count_parameters(model):,} parameters; {describe_training(recipe)}")
-    print(f"{data.name}: {len(data.train):,} training and {len(data.test):,} test digits; on {hardware}", flush=True)
-
-    results: list[EpochResult] = []
-    with _ctrl_c() as stop, closing(train(model, data, recipe, seed=options.seed, device=options.device)) as training:
-        progress = _follow(training, stop, recipe, results, options.log)
-
-    tested = evaluate(model, data.test)
-    finished = progress.step == progress.steps
-    record = Record(
-        recipe=recipe,
-        data_source=data.name,
-        data_checksum=data.checksum,
-        test_accuracy=tested.accuracy,
-        test_loss=tested.loss,
-        per_class_accuracy=tested.per_class_accuracy,
-        epochs=[dataclasses.asdict(result) for result in results],
-        steps=progress.step,
-        finished=finished,
-        seed=options.seed,
-        seconds=progress.seconds,
-        device=options.device,
-        threads=torch.get_num_threads(),
-        hardware=hardware,
-    )
-    path = options.out or FOLDER / _run_name(recipe, data, options.seed)
-    path = path.with_name(path.name.removesuffix(SUFFIX) + ("" if finished else "-stopped") + SUFFIX)
-    save_checkpoint(path, model, record)
-    if not finished:
-        print(f"Stopped at step {progress.step:,} of {progress.steps:,}.")
-    print(f"Test accuracy {percent(tested.accuracy)} after {progress.seconds:.1f} s of training; kept in {path}")
-    return 0 if finished else INTERRUPTED
-
-
-def _follow(
-    training: Iterator[Progress], stop: threading.Event, recipe: Recipe, results: list[EpochResult], log: int | None
-) -> Progress:
-    """Run a training until it ends or `stop` is set; show its progress, gather its epochs, return the last step's."""
-    with tqdm(unit=" steps", disable=None, leave=False) as bar:
-        for progress in training:
-            bar.total = progress.steps
-            bar.update()
-            if progress.step % 100 == 0:
-                bar.set_postfix(loss=f"{progress.loss:.4f}", refresh=False)
-            if log and progress.step % log == 0:
-                bar.write(f"step {progress.step:,} of {progress.steps:,}: loss {progress.loss:.4f}")
-            if result := progress.result:
-                results.append(result)
-                line = f"epoch {progress.epoch:2d} of {recipe.epochs}: cost {result.train_loss:.4f}, "
-                line += f"test loss {result.test_loss:.4f}, test accuracy {percent(result.test_accuracy)}"
-                if result.validation_accuracy is not None:
-                    line += f", validation accuracy {percent(result.validation_accuracy)}"
-                bar.write(f"{line}, {progress.seconds:.1f} s")
-                sys.stdout.flush()
-            if stop.is_set():
-                break
-    return progress
-
-
-def _run_name(recipe: Recipe, data: Data, seed: int) -> str:
-    """A file name that says how this run differs from the recipe as written, on MNIST, with seed 0."""
-    written = find_recipe(recipe.name)
-    changed = [name for name in ("epochs", "batch_size", "lr") if getattr(recipe, name) != getattr(written, name)]
-    parts = [recipe.name, *(f"{name.replace('_', '-')}-{getattr(recipe, name):g}" for name in changed)]
-    parts += [f"seed-{seed}"] if seed else []
-    parts += [data.name.replace(" ", "-")] if data.name != "MNIST" else []
-    return "-".join(parts)
-
-
-@contextmanager
-def _ctrl_c() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets; the second one ends the program as usual."""
-    stop = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
-
-    def on_interrupt(*_: object) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def run_evaluate(options: argparse.Namespace) -> int:
-    classifiers = [Classifier.load(name) for name in options.models or list_checkpoints()]
-    if not classifiers:
-        raise InputError(f"There are no checkpoints in {FOLDER}; make one with: python -m mnist_demo train cnn")
-    data = get_data(options.data)
-    evaluations = {one.name: evaluate(one.model, data.test) for one in tqdm(classifiers, disable=None, leave=False)}
-    print(f"{data.name}, {len(data.test):,} test digits; for each digit, the percentage read right\n")
-    print(evaluation_table(evaluations))
-    return 0
-
-
-def run_predict(options: argparse.Namespace) -> int:
-    classifier = Classifier.load(options.model)
-    failures = 0
-    for picture in options.pictures:
-        try:
-            prediction = classifier.predict_image(open_picture(picture))
-        except InputError as error:
-            print(f"Error: {error}", file=sys.stderr)
-            failures += 1
-            continue
-        answer = (
-            "no ink found" if prediction.digit is None else f"{prediction.digit} ({percent(prediction.confidence)})"
-        )
-        print(f"{picture}: {answer}")
-    return 1 if failures else 0
-
-
-def run_show(options: argparse.Namespace) -> int:
-    classifier = Classifier.load(options.model)
-    data = get_data(options.data)
-    index = random.randrange(len(data.test)) if options.index is None else options.index
-    if not 0 <= index < len(data.test):
-        raise InputError(f"INDEX must be from 0 to {len(data.test) - 1:,}; got {index}.")
-    image, label = data.test.images[index, 0].numpy(), int(data.test.labels[index])
-    prediction = classifier.predict_prepared(image)
-    line = f"{data.name} test digit {index}: {label}, read as {prediction.digit} ({percent(prediction.confidence)})"
-    print(f"{line} by {classifier.name}")
-    if options.out:
-        from mnist_demo import pictures  # matplotlib takes a third of a second
-
-        pictures.save(pictures.pixel_values(image, line), options.out)
-        print(f"Its pixel values are pictured in {options.out}")
-    return 0
-
-
-def run_recipes(options: argparse.Namespace) -> int:
-    records = {name: load_record(find_checkpoint(name)) for name in RECIPES if name in list_checkpoints()}
-    print(recipe_table(RECIPES, records))
-    if records:
-        print(f"\n{record_note(records)}")
-    return 0
 
 
 if __name__ == "__main__":

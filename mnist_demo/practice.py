@@ -103,11 +103,13 @@ def practice_digits(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     The same seed gives the same digits. Pen widths vary as in MNIST, by about a fifth.
     """
     rng = np.random.default_rng(seed)
-    designs = [[strokes for digit, strokes in DESIGNS.values() if digit == d] for d in range(10)]
+    designs: list[list[list[np.ndarray]]] = [[] for _ in range(10)]
+    for digit, strokes in DESIGNS.values():
+        designs[digit].append([smooth(stroke) for stroke in strokes])
     images = np.empty((count, 28, 28), dtype=np.uint8)
     labels = np.arange(count) % 10
-    for i, digit in enumerate(labels):
-        strokes = designs[digit][rng.integers(len(designs[digit]))]
+    for i, digit in enumerate(labels.tolist()):
+        paths = designs[digit][rng.integers(len(designs[digit]))]
         pen = PEN * float(np.clip(np.exp(rng.normal(0, 0.2)), 0.6, 1.6))
-        images[i] = rasterise(normalise(warp([smooth(stroke) for stroke in strokes], rng), pen), pen)
+        images[i] = rasterise(normalise(warp(paths, rng), pen), pen)
     return images, labels

@@ -1,7 +1,7 @@
 """Recipes: a network and how it is trained, one entry for each system that the tutorials describe."""
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -29,8 +29,9 @@ class Recipe:
     copies: tuple[Affine, ...] = ()  # maps, in their order, of the augmented copy that joins the training set
     redraw_copies: bool = True  # draw the copy anew each epoch, else once
     validation: int = 0  # so many last training digits are held out; the epoch that reads them best is kept
-    source: str = ""  # where the system is described
-    documented: str = ""  # the result that the source reports
+    # Words, which decide nothing and are left out of comparisons:
+    source: str = field(default="", compare=False)  # where the system is described
+    documented: str = field(default="", compare=False)  # the result that the source reports
 
     def __post_init__(self) -> None:
         for name, choices in (("network", MODELS), ("optimizer", OPTIMIZERS)):

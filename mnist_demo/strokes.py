@@ -97,15 +97,16 @@ def rasterise(paths: list[np.ndarray], pen: float = PEN) -> np.ndarray:
     """
     starts = np.concatenate([path[:-1] if len(path) > 1 else path for path in paths]).astype(np.float32)
     steps = np.concatenate([np.diff(path, axis=0) if len(path) > 1 else path * 0 for path in paths]).astype(np.float32)
+    lengths = np.maximum((steps**2).sum(axis=1), 1e-12)  # squared, as all distances below
     nearest = np.full(len(_PIXELS), np.inf, dtype=np.float32)
-    for first in range(0, len(starts), 512):  # bounds memory to about 2 MB a temporary
-        start, step = starts[first : first + 512], steps[first : first + 512]
-        offset_x = _PIXELS[:, :1] - start[:, 0]  # (784, segments)
-        offset_y = _PIXELS[:, 1:] - start[:, 1]
-        squared = np.maximum((step**2).sum(axis=1), 1e-12)
-        along = np.clip((offset_x * step[:, 0] + offset_y * step[:, 1]) / squared, 0.0, 1.0)
-        distance = (offset_x - along * step[:, 0]) ** 2 + (offset_y - along * step[:, 1]) ** 2
+    for part in (slice(first, first + 512) for first in range(0, len(starts), 512)):  # 2 MB a temporary
+        start, step, length = starts[part], steps[part], lengths[part]
+        # |p - s - t d|^2 = |p - s|^2 - t (2 (p - s).d - t |d|^2), with products of matrices for all pixels p at once.
+        along = _PIXELS @ step.T - (start * step).sum(axis=1)  # (784, segments): (p - s).d
+        t = np.clip(along / length, 0.0, 1.0)
+        distance = (start**2).sum(axis=1) - 2 * _PIXELS @ start.T - t * (2 * along - t * length)  # less |p|^2
         nearest = np.minimum(nearest, distance.min(axis=1))
+    nearest = np.maximum(nearest + (_PIXELS**2).sum(axis=1), 0.0)
     ink = np.clip(pen / 2 + 0.5 - np.sqrt(nearest), 0.0, 1.0)
     return np.rint(ink * 255).astype(np.uint8).reshape(SIDE, SIDE)
 

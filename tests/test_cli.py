@@ -9,14 +9,14 @@ import pytest
 from safetensors import safe_open
 
 from mnist_demo import __main__ as cli
-from mnist_demo import checkpoints
+from mnist_demo import checkpoints, commands
 from mnist_demo.recipes import RECIPES
 from tests.conftest import ROOT, draw
 
 
 @pytest.fixture(autouse=True)
 def little_practice_data(monkeypatch: pytest.MonkeyPatch, practice):
-    monkeypatch.setattr(cli, "practice_data", lambda: practice)
+    monkeypatch.setattr(commands, "practice_data", lambda: practice)
 
 
 def test_help_of_every_command_says_what_it_does(capsys: pytest.CaptureFixture):
@@ -54,7 +54,7 @@ def test_train_saves_a_network_that_evaluate_and_predict_use(tmp_path: Path, cap
 
 
 def test_a_run_that_differs_from_its_recipe_gets_a_file_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(cli, "FOLDER", tmp_path)
+    monkeypatch.setattr(commands, "FOLDER", tmp_path)
     arguments = ["train", "softmax", "--epochs", "1", "--lr", "0.2", "--seed", "2", "--data", "practice"]
     assert cli.main(arguments) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["softmax-epochs-1-lr-0.2-seed-2-practice-digits.safetensors"]

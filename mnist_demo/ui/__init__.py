@@ -27,24 +27,29 @@ LAUNCH: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Banner:
-    """Says so, above all tabs, while practice digits stand in for MNIST."""
+class Handlers:
+    """What the page does besides its tabs: the banner while practice digits stand in for MNIST, a visit's end."""
 
     shelf: Shelf
     data: SharedData
 
-    def show(self) -> tuple:
-        """The banner's visibility and its text."""
+    def show_banner(self) -> tuple:
+        """Whether there is a banner, what it says, and whether it has a Retry button."""
         loaded = self.data.loaded
         if loaded is None or not loaded.problem:
-            return gr.Column(visible=False), ""
-        names = ", ".join(f"`{name}`" for name in MNIST_FILES)
-        return gr.Column(visible=True), (
+            return gr.Column(visible=False), "", gr.skip()
+        text = (
             "**These are practice digits, not MNIST.** Browse and Train work on digits that this project makes itself "
-            f"from pen strokes, because MNIST is not at hand: {loaded.problem}\n\nTo place MNIST by hand, put its four "
-            f"unpacked files ({names}) into `MNIST/raw` in the data folder: `data` beside `app.py`, or the one named "
-            "by `--data` or `MNIST_DEMO_DATA`. Then press Retry."
+            f"from pen strokes. {loaded.problem}"
         )
+        if self.data.can_retry:
+            names = ", ".join(f"`{name}`" for name in MNIST_FILES)
+            text += (
+                f"\n\nTo place MNIST by hand, put its four unpacked files ({names}) "
+                "into `MNIST/raw` in the data folder: `data` beside `app.py`, or the one named by `--data` or "
+                "`MNIST_DEMO_DATA`. Then press Retry."
+            )
+        return gr.Column(visible=True), text, gr.Button(visible=self.data.can_retry)
 
     def retry(self) -> Iterator[str]:
         yield from self.data.follow(again=True)
@@ -58,7 +63,7 @@ def build_app(data: SharedData, shelf: Shelf | None = None) -> gr.Blocks:
     shelf = shelf or Shelf()
     if name := shelf.default():
         shelf.find(name).predict_strokes([[(0, 0), (1, 1)]])  # the first answer of a process is slow
-    banner = Banner(shelf, data)
+    handlers = Handlers(shelf, data)
 
     with gr.Blocks(title="Handwritten digits", analytics_enabled=False) as page:
         gr.Markdown(
@@ -74,11 +79,16 @@ def build_app(data: SharedData, shelf: Shelf | None = None) -> gr.Blocks:
         with gr.Tab("Train", id="train"):
             training = train.build(shelf, data, [drawing.model, browsing.model])
 
-        show_banner: dict[str, Any] = {"fn": banner.show, "outputs": [box, notice], "queue": False, **PRIVATE}
+        show_banner: dict[str, Any] = {
+            "fn": handlers.show_banner,
+            "outputs": [box, notice, retry],
+            "queue": False,
+            **PRIVATE,
+        }
         page.load(**show_banner)
         browsing.data_loaded.then(**show_banner)
         training.then(**show_banner)
-        retried = retry.click(banner.retry, None, notice, concurrency_limit=None, **PRIVATE)
+        retried = retry.click(handlers.retry, None, notice, concurrency_limit=None, **PRIVATE)
         retried.then(**show_banner).then(**browsing.show)
-        page.unload(banner.end_visit)
+        page.unload(handlers.end_visit)
     return page

@@ -48,7 +48,7 @@ class Handlers:
         )
         right, total = int(result.right.sum()), len(result.labels)
         status = (
-            f"`{model}` reads **{right:,} of {total:,}** test digits of {data.name} right: **{percent(right / total)}**"
+            f"`{model}` reads **{right:,} of {total:,}** test digits right: **{percent(right / total)}** ({data.name})"
         )
         label = f"Digits {rows.start + 1:,} to {min(rows.stop, total):,}, page {page + 1} of {pages}"
         return status, wall, page, label, gr.Button(interactive=page > 0), gr.Button(interactive=page < pages - 1)
@@ -79,7 +79,7 @@ def build(shelf: Shelf, data: SharedData, tab: gr.Tab) -> BrowseTab:
     """Lay out the tab and wire it; call inside `tab`."""
     handlers = Handlers(shelf, data)
 
-    with gr.Row(equal_height=True):
+    with gr.Row():
         model = gr.Dropdown(
             shelf.names(), value=shelf.default() or None, label="Model", elem_id="browse-model", scale=2, min_width=320
         )

@@ -13,12 +13,15 @@ import numpy as np
 from mnist_demo.classifier import Classifier, Prediction
 from mnist_demo.errors import InputError
 from mnist_demo.images import open_picture
+from mnist_demo.practice import design_strokes
+from mnist_demo.strokes import Strokes
 from mnist_demo.ui import figures
 from mnist_demo.ui.events import PRIVATE, friendly, session
 from mnist_demo.ui.shelf import Shelf
 from mnist_demo.ui.sketchpad import Sketchpad
 
 BLANK = Prediction(None, [0.1] * 10, np.zeros((28, 28), dtype=np.uint8))
+EXAMPLES = ["crossed 7", "flagged 1", "open 4", "curly 2", "curly 9"]  # designs of practice digits
 MAX_PICTURE_BYTES = 10 * 2**20  # of a picture sent to /predict_image
 
 
@@ -65,6 +68,11 @@ def _as_json(classifier: Classifier, prediction: Prediction) -> dict:
     return {"digit": prediction.digit, "probabilities": prediction.probabilities, "model": classifier.name}
 
 
+def _on_pad(strokes: Strokes) -> Strokes:
+    """A design, on its field 100 units wide, as the pad would have it drawn: in the middle of its 1000."""
+    return [[(150 + 7 * x, 150 + 7 * y) for x, y in stroke] for stroke in strokes]
+
+
 @dataclass(frozen=True)
 class DrawTab:
     """What other parts of the page may tie to."""
@@ -79,6 +87,8 @@ def build(shelf: Shelf) -> DrawTab:
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):
             pad = Sketchpad(elem_id="pad")
+            examples = [[_on_pad(design_strokes(name))] for name in EXAMPLES]
+            gr.Examples(examples, pad, label="Or try one", example_labels=EXAMPLES, api_visibility="private")
         with gr.Column(scale=6, min_width=300):
             answer = gr.HTML(figures.answer(BLANK), elem_id="answer")
             model = gr.Dropdown(shelf.names(), value=shelf.default() or None, label="Model", elem_id="draw-model")

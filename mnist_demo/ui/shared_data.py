@@ -34,6 +34,11 @@ class SharedData:
         self._status = ""
         self.loaded: Loaded | None = None  # None until somebody needed the data and they have come
 
+    @property
+    def can_retry(self) -> bool:
+        """Whether there is a place where MNIST may still turn up."""
+        return self._folder is not None
+
     def follow(self, again: bool = False) -> Iterator[str]:
         """Load the data unless they are there, and yield a line for the person who waits until they are.
 

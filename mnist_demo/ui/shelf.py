@@ -5,6 +5,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from torch import nn
+
 from mnist_demo.checkpoints import FOLDER, SUFFIX, list_checkpoints
 from mnist_demo.classifier import Classifier
 from mnist_demo.errors import InputError
@@ -21,6 +23,15 @@ class Visit:
     trained: OrderedDict[str, Classifier] = field(default_factory=OrderedDict)
     count: int = 0  # models trained so far, forgotten ones included
     stop: threading.Event = field(default_factory=threading.Event)  # set to end the training under way
+
+    def keep(self, recipe_name: str, model: nn.Module) -> Classifier:
+        """Keep a trained network under a name of its own."""
+        self.count += 1
+        classifier = Classifier(f"{recipe_name}, yours {self.count}", model)
+        self.trained[classifier.name] = classifier
+        while len(self.trained) > MAX_TRAINED:
+            self.trained.popitem(last=False)
+        return classifier
 
 
 class Shelf:
@@ -55,20 +66,13 @@ class Shelf:
             return self._shipped[name]
 
     def visit(self, session: str) -> Visit:
-        """A visit's things, made at its first need."""
+        """A visit's things, made when they are first asked for."""
         with self._lock:
             visit = self._visits.setdefault(session, Visit())
             self._visits.move_to_end(session)
             while len(self._visits) > MAX_VISITS:
                 self._visits.popitem(last=False)[1].stop.set()
             return visit
-
-    def add(self, session: str, classifier: Classifier) -> None:
-        """Keep a classifier for a visit, under its own name."""
-        visit = self.visit(session)
-        visit.trained[classifier.name] = classifier
-        while len(visit.trained) > MAX_TRAINED:
-            visit.trained.popitem(last=False)
 
     def end(self, session: str) -> None:
         """Forget a visit whose page has closed, and end its training."""

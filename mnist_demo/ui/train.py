@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 import gradio as gr
 import pandas as pd
 from gradio.events import Dependency
-from torch import nn
 
-from mnist_demo.classifier import Classifier
 from mnist_demo.evaluation import evaluate
 from mnist_demo.models import count_parameters
 from mnist_demo.recipes import RECIPES, Recipe, find_recipe
@@ -26,6 +24,7 @@ POINTS = 200  # of the loss curve, each the mean of as many steps as it takes
 RUNS_AT_ONCE = 2  # of all visitors; the others wait
 
 
+@friendly
 def describe(name: str) -> str:
     """A recipe in words."""
     recipe = find_recipe(name)
@@ -84,34 +83,23 @@ class Handlers:
         run, model = Run(), recipe.build()
         started = shown = time.monotonic()
         with closing(train(model, data, recipe)) as training:
-            for progress in training:
-                run.add(progress)
-                now = time.monotonic()
-                if visit.stop.is_set() or now - started > MAX_SECONDS:
+            while not visit.stop.is_set() and time.monotonic() - started < MAX_SECONDS:
+                if (progress := next(training, None)) is None:
                     break
-                if now - shown >= UPDATE_SECONDS:
+                run.add(progress)
+                if time.monotonic() - shown >= UPDATE_SECONDS:
                     yield _say_progress(recipe, progress), run.curve(), run.table(), gr.skip(), gr.skip()
-                    shown = now
-        yield self._finish(recipe, model, run, session(request))
+                    shown = time.monotonic()
+        if run.last is None:
+            yield "Stopped before the first step; nothing was learned.", None, "", gr.skip(), gr.skip()
+            return
+        accuracy = evaluate(model, data.test).accuracy
+        name = visit.keep(recipe.name, model).name
+        picker = gr.Dropdown(self.shelf.names(session(request)))
+        yield _say_outcome(run.last, accuracy, name), run.curve(), run.table(), picker, picker
 
     def stop(self, request: gr.Request) -> None:
         self.shelf.visit(session(request)).stop.set()
-
-    def _finish(self, recipe: Recipe, model: nn.Module, run: Run, page: str) -> tuple:
-        if run.last is None:
-            return "Stopped before the first step; nothing was learned.", None, "", gr.skip(), gr.skip()
-        visit = self.shelf.visit(page)
-        visit.count += 1
-        name = f"{recipe.name}, yours {visit.count}"
-        self.shelf.add(page, Classifier(name, model))
-        tested = evaluate(model, self.data.get().test)
-        outcome = "Finished" if run.last.step == run.last.steps else f"Stopped at step {run.last.step:,}"
-        status = (
-            f"{outcome} after {run.last.seconds:.1f} s of training: test accuracy **{percent(tested.accuracy)}**. "
-            f"Choose `{name}` in Draw or Browse."
-        )
-        picker = gr.Dropdown(self.shelf.names(page))
-        return status, run.curve(), run.table(), picker, picker
 
 
 def _say_progress(recipe: Recipe, progress: Progress) -> str:
@@ -119,6 +107,14 @@ def _say_progress(recipe: Recipe, progress: Progress) -> str:
     return (
         f"Epoch {progress.epoch} of {recipe.epochs}, step {progress.step:,} of {progress.steps:,}, "
         f"{progress.seconds:.0f} s so far, about {left:.0f} s to go"
+    )
+
+
+def _say_outcome(last: Progress, accuracy: float, name: str) -> str:
+    outcome = "Finished" if last.step == last.steps else f"Stopped at step {last.step:,}"
+    return (
+        f"{outcome} after {last.seconds:.1f} s of training: test accuracy **{percent(accuracy)}**. "
+        f"Choose `{name}` in Draw or Browse."
     )
 
 
@@ -134,7 +130,7 @@ def build(shelf: Shelf, data: SharedData, pickers: list[gr.Dropdown]) -> Depende
     """
     handlers = Handlers(shelf, data)
 
-    with gr.Row(equal_height=True):
+    with gr.Row():
         recipe = gr.Dropdown(list(RECIPES), value="softmax", label="Recipe", elem_id="recipe", scale=2, min_width=320)
         start = gr.Button("Start", variant="primary", elem_id="start", min_width=120)
         stop = gr.Button("Stop", interactive=False, elem_id="stop", min_width=120)

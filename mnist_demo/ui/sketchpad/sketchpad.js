@@ -49,7 +49,8 @@ function paint() {
 
 function resize() {
   const pixels = Math.round(canvas.clientWidth * (window.devicePixelRatio || 1));
-  if (pixels && pixels !== canvas.width) canvas.width = canvas.height = pixels; // 0 while the tab is hidden
+  // 0 while the tab is hidden. A fresh canvas is 300 x 150, so its height counts as well.
+  if (pixels && (pixels !== canvas.width || pixels !== canvas.height)) canvas.width = canvas.height = pixels;
   paint();
 }
 

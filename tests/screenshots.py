@@ -1,0 +1,56 @@
+"""Makes the README's pictures: python -m tests.screenshots [--data DIR] [--out FOLDER] [--widths 1280 390]"""
+
+import argparse
+import os
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from mnist_demo.data import DATA_FOLDER
+from tests.browser import chromium, draw_with_mouse
+from tests.conftest import served
+
+FOLDER = Path(__file__).parent / "screenshots"
+
+
+def show_draw(page: Page) -> None:
+    draw_with_mouse(page, "plain 7")
+    page.wait_for_selector("#answer .best")
+
+
+def show_browse(page: Page) -> None:
+    page.wait_for_selector(".wall li")
+
+
+def show_train(page: Page) -> None:
+    page.locator("#start").click()
+    page.wait_for_selector("#epochs tbody tr:nth-child(6)")
+
+
+TABS = {"Draw": show_draw, "Browse": show_browse, "Train": show_train}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", default=os.environ.get("MNIST_DEMO_DATA") or str(DATA_FOLDER))
+    parser.add_argument("--out", type=Path, default=FOLDER)
+    parser.add_argument("--widths", type=int, nargs="+", default=[1280])
+    parser.add_argument("--themes", nargs="+", default=["light"], choices=["light", "dark"])
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    with served(options.data) as address, chromium() as browser:
+        for width in options.widths:
+            for theme in options.themes:
+                page = browser.new_page(viewport={"width": width, "height": 800})
+                page.goto(f"{address}?__theme={theme}")
+                page.wait_for_selector("#pad canvas")
+                for tab, show in TABS.items():
+                    page.get_by_role("tab", name=tab).click()
+                    show(page)
+                    page.wait_for_timeout(500)  # transitions
+                    page.screenshot(path=options.out / f"{tab.lower()}-{width}-{theme}.png")
+                page.close()
+
+
+if __name__ == "__main__":
+    main()
