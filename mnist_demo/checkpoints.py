@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mnist_demo.errors import CheckpointError
+from mnist_demo.evaluation import EpochResult
 from mnist_demo.recipes import RECIPES, Recipe
 
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
@@ -31,7 +32,7 @@ class Record:
     test_accuracy: float  # share of right answers on their test set, 0 to 1
     test_loss: float  # mean cross-entropy there, nats
     per_class_accuracy: list[float]  # the same for each digit 0 to 9
-    epochs: list[dict[str, float | None]]  # what each finished epoch came to, see EpochResult
+    epochs: list[EpochResult]  # what each finished epoch came to
     steps: int  # steps taken
     finished: bool  # False where training was stopped early
     seed: int
@@ -132,6 +133,8 @@ def _parse(path: Path, header: dict[str, str]) -> Record:
     try:
         fields = [field.name for field in dataclasses.fields(Record)]
         values: dict[str, Any] = {name: json.loads(header[name]) for name in fields}
-        return Record(**{**values, "recipe": Recipe.from_dict(values["recipe"])})
+        values["recipe"] = Recipe.from_dict(values["recipe"])
+        values["epochs"] = [EpochResult(**epoch) for epoch in values["epochs"]]
+        return Record(**values)
     except (KeyError, TypeError, ValueError, AttributeError) as error:  # InputError is a ValueError
         raise CheckpointError(f"{path} has a header that cannot be read: {error!r}") from error

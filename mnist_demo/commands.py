@@ -1,6 +1,5 @@
 """What the command line does: one function a command, from its options to the program's exit code."""
 
-import dataclasses
 import random
 import signal
 import sys
@@ -25,13 +24,13 @@ from mnist_demo.checkpoints import (
 from mnist_demo.classifier import Classifier
 from mnist_demo.data import Data, download_mnist, load_mnist, missing_files, practice_data
 from mnist_demo.errors import InputError
-from mnist_demo.evaluation import evaluate
+from mnist_demo.evaluation import EpochResult, evaluate
 from mnist_demo.hardware import hardware_name
 from mnist_demo.images import open_picture
 from mnist_demo.models import count_parameters
 from mnist_demo.recipes import RECIPES, Recipe, find_recipe
 from mnist_demo.reports import describe_training, evaluation_table, percent, recipe_table, record_note
-from mnist_demo.training import EpochResult, Progress, train
+from mnist_demo.training import Progress, train
 
 INTERRUPTED = 130  # the exit code of a program ended by Ctrl-C
 
@@ -72,7 +71,7 @@ def run_train(options: Namespace) -> int:
         test_accuracy=tested.accuracy,
         test_loss=tested.loss,
         per_class_accuracy=tested.per_class_accuracy,
-        epochs=[dataclasses.asdict(result) for result in results],
+        epochs=results,
         steps=progress.step,
         finished=finished,
         seed=options.seed,

@@ -39,6 +39,16 @@ class Evaluation:
         return [right / max(total, 1) for right, total in self.per_class]
 
 
+@dataclass(frozen=True, slots=True)
+class EpochResult:
+    """What an epoch of training came to."""
+
+    train_loss: float  # mean of the steps' losses, nats: the tutorials' "cost"
+    test_loss: float  # mean cross-entropy, nats
+    test_accuracy: float  # share of right answers, 0 to 1
+    validation_accuracy: float | None = None  # the same on the held-out digits, for recipes that hold some out
+
+
 def evaluate(model: nn.Module, digits: Digits, *, batch_size: int = 1000) -> Evaluation:
     """Read all of `digits` with `model`, on the model's device, dropout off; the model's mode is left as it was."""
     device = next(model.parameters()).device

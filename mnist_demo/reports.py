@@ -41,6 +41,7 @@ def recipe_table(recipes: dict[str, Recipe], records: dict[str, Record]) -> str:
         "training",
         "parameters",
         "document's result",
+        "after 1 epoch",
         "test accuracy",
         "cost",
         "seconds",
@@ -51,10 +52,14 @@ def recipe_table(recipes: dict[str, Recipe], records: dict[str, Record]) -> str:
         row += [f"{count_parameters(recipe.build()):,}", recipe.documented]
         if record := records.get(name):
             first, last = record.epochs[0], record.epochs[-1]
-            row += [percent(record.test_accuracy), f"{first['train_loss']:.4f} → {last['train_loss']:.4f}"]
+            row += [
+                percent(first.test_accuracy),
+                percent(record.test_accuracy),
+                f"{first.train_loss:.4f} → {last.train_loss:.4f}",
+            ]
             row += [f"{record.seconds:.0f}"]
         else:
-            row += ["not trained", "", ""]
+            row += ["", "not trained", "", ""]
         rows.append(row)
     return table(head, rows)
 

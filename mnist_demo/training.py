@@ -12,19 +12,9 @@ from torch.nn.functional import cross_entropy
 from mnist_demo.augment import augment
 from mnist_demo.data import Data, Digits, batches
 from mnist_demo.errors import InputError
-from mnist_demo.evaluation import evaluate
+from mnist_demo.evaluation import EpochResult, evaluate
 from mnist_demo.models import Dropout
 from mnist_demo.recipes import Recipe
-
-
-@dataclass(frozen=True, slots=True)
-class EpochResult:
-    """What an epoch came to."""
-
-    train_loss: float  # mean of the steps' losses, nats: the tutorials' "cost"
-    test_loss: float  # mean cross-entropy, nats
-    test_accuracy: float  # share of right answers, 0 to 1
-    validation_accuracy: float | None = None  # the same on the held-out digits, for recipes that hold some out
 
 
 @dataclass(frozen=True, slots=True)

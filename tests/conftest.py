@@ -22,6 +22,7 @@ from PIL import Image, ImageDraw
 from mnist_demo import data as data_module
 from mnist_demo.checkpoints import Record, save_checkpoint
 from mnist_demo.data import Data, practice_data
+from mnist_demo.evaluation import EpochResult
 from mnist_demo.practice import design_strokes
 from mnist_demo.recipes import Recipe
 
@@ -68,7 +69,7 @@ def record_of(recipe: Recipe) -> Record:
         test_accuracy=0.5,
         test_loss=1.5,
         per_class_accuracy=[0.5] * 10,
-        epochs=[{"train_loss": 2.0, "test_loss": 1.5, "test_accuracy": 0.5, "validation_accuracy": None}],
+        epochs=[EpochResult(train_loss=2.0, test_loss=1.5, test_accuracy=0.5)],
         steps=12,
         finished=True,
         seed=3,

@@ -57,8 +57,7 @@ def training_set(data: Data) -> Iterator[list[str]]:
 def best_epoch(data: Data) -> Iterator[list[str]]:
     classifier = Classifier.load("mlp-500")
     assert classifier.record
-    last, best = classifier.record.epochs[-1]["test_accuracy"], evaluate(classifier.model, data.test).accuracy
-    assert last
+    last, best = classifier.record.epochs[-1].test_accuracy, evaluate(classifier.model, data.test).accuracy
     yield ["000", "saves its best epoch, tests the last", "`mlp-500`, test accuracy", percent(last), percent(best)]
 
 
@@ -87,7 +86,7 @@ def first_epoch(data: Data) -> Iterator[list[str]]:
     recipe = RECIPES["cnn"].change(epochs=1)
     last = list(train(classifier.model, data, recipe, seed=1))[-1].result
     assert last
-    fresh = classifier.record.epochs[0]["train_loss"]
+    fresh = classifier.record.epochs[0].train_loss
     slip = "its first epoch is that of a network trained before"
     yield ["004", slip, "`cnn`, cost of epoch 1", f"{last.train_loss:.4f}", f"{fresh:.4f}"]
 
