@@ -1,0 +1,34 @@
+from collections.abc import Iterator
+
+import gradio as gr
+import pytest
+
+from mnist_demo.errors import InputError
+from mnist_demo.ui.events import friendly
+
+
+def test_the_cores_errors_become_messages_and_others_stay_what_they_are():
+    @friendly
+    def handler(value: int) -> int:
+        if value < 0:
+            raise InputError("Too small.")
+        return 10 // value
+
+    assert handler(5) == 2
+    with pytest.raises(gr.Error) as caught:
+        handler(-1)
+    assert caught.value.message == "Too small." and not caught.value.print_exception
+    with pytest.raises(ZeroDivisionError):
+        handler(0)
+
+
+def test_generators_yield_until_their_error():
+    @friendly
+    def handler() -> Iterator[int]:
+        yield 1
+        raise InputError("No more.")
+
+    values = handler()
+    assert next(values) == 1
+    with pytest.raises(gr.Error, match=r"No more\."):
+        next(values)

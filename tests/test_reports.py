@@ -1,0 +1,35 @@
+import dataclasses
+
+from mnist_demo.hardware import hardware_name
+from mnist_demo.recipes import RECIPES
+from mnist_demo.reports import describe_training, percent, recipe_table, record_note, table
+from tests.conftest import record_of
+
+
+def test_tables_are_markdown_with_columns_of_one_width():
+    assert table(["a", "bbb"], [["1", "2"], ["333", ""]]).splitlines() == [
+        "| a   | bbb |",
+        "| --- | --- |",
+        "| 1   | 2   |",
+        "| 333 |     |",
+    ]
+
+
+def test_a_training_is_told_in_words():
+    assert describe_training(RECIPES["mlp-sigmoid"]) == "SGD 0.01 momentum 0.5, batch 32, 10 epochs"
+    assert describe_training(RECIPES["mlp-500"].change(epochs=1)) == (
+        "Adam 0.001, batch 100, 1 epoch, best epoch on 5,000 held out"
+    )
+    assert describe_training(RECIPES["mlp-128"]).endswith("10 epochs, with a copy augmented once")
+
+
+def test_recipes_without_a_checkpoint_say_so():
+    record = dataclasses.replace(record_of(RECIPES["cnn"]), test_accuracy=0.9876)
+    lines = recipe_table(RECIPES, {"cnn": record}).splitlines()
+    assert percent(0.9876) == "98.76 %" and "| 98.76 % " in lines[-1] and "not trained" not in lines[-1]
+    assert all("| not trained" in line for line in lines[2:-1])
+    assert record_note({"cnn": record}).startswith("Test accuracy on practice digits; ")
+
+
+def test_the_hardware_has_a_name_and_cores():
+    assert hardware_name().endswith(" cores") and not hardware_name().startswith(",")
