@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 from pathlib import Path
 
 from mnist_demo import commands
@@ -15,12 +16,18 @@ DEFAULT_MODEL = "cnn"
 
 
 def main(arguments: list[str] | None = None) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")  # Windows' own code page lacks the tables' arrows
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
     except DemoError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Interrupted; nothing was saved.", file=sys.stderr)
+        return commands.INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,16 +46,18 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--epochs", type=int, help="times through the training set (default: the recipe's)")
     train.add_argument("--batch-size", type=int, help="digits a step (default: the recipe's)")
     train.add_argument("--lr", type=float, help="learning rate (default: the recipe's)")
-    train.add_argument("--seed", type=int, default=0, help="of weights, order, augmentation, dropout (default: 0)")
+    train.add_argument(
+        "--seed", type=_whole(0), default=0, help="of weights, order, augmentation, dropout (default: 0)"
+    )
     train.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where to compute (default: cpu)")
     _add_data_option(train)
-    train.add_argument("--log", metavar="N", type=int, help="also print the loss every N steps")
+    train.add_argument("--log", metavar="N", type=_whole(1), help="also print the loss every N steps")
     train.add_argument(
         "--out",
         metavar="FILE",
         type=Path,
-        help="the file to write (default: checkpoints/RECIPE.safetensors; a run that differs from the recipe names "
-        "the difference, such as checkpoints/cnn-epochs-1.safetensors)",
+        help="the file or folder to write to (default: checkpoints/RECIPE.safetensors; a run that differs from the "
+        "recipe names the difference, such as checkpoints/cnn-epochs-1.safetensors)",
     )
 
     evaluate = command("evaluate", commands.run_evaluate, "measure models on the test set")
@@ -67,6 +76,17 @@ def _parser() -> argparse.ArgumentParser:
 
     command("recipes", commands.run_recipes, "list the recipes with the figures of their checkpoints")
     return parser
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    """An argument's type: a whole number from `least` to what torch's generators take as a seed."""
+
+    def parse(text: str) -> int:
+        if text.isdecimal() and least <= int(text) < 2**63:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no whole number from {least} to {2**63 - 1}")
+
+    return parse
 
 
 def _add_model_option(command: argparse.ArgumentParser) -> None:

@@ -4,13 +4,14 @@ import dataclasses
 import hashlib
 import json
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from mnist_demo.errors import CheckpointError
@@ -57,10 +58,20 @@ def save_checkpoint(path: Path, model: nn.Module, record: Record) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.stem, suffix=".part") as scratch:
             part = Path(scratch, "weights")
-            save_file(weights, part, metadata=header)
+            part.write_bytes(save(weights, header))  # safetensors' own writer would hide the file from other users
             part.replace(path)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"The checkpoint {path} could not be written: {error}") from error
+
+
+def check_writable(path: Path) -> None:
+    """Raise CheckpointError unless `path` can be written: better before a training than after it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.stem, suffix=".part"):
+            path.exists()  # raises where the name is too long
+    except OSError as error:
+        raise CheckpointError(f"The checkpoint {path} could not be written: {error.strerror}.") from error
 
 
 def load_checkpoint(path: Path) -> tuple[nn.Sequential, Record]:
@@ -96,10 +107,11 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
     """The file of a checkpoint, by its name in `checkpoints/` or by its path. Raises CheckpointError where none is."""
     named = FOLDER / f"{name_or_path}{SUFFIX}"
     for path in (named, Path(name_or_path)):
-        if path.is_file():
-            return path
+        with suppress(OSError):  # a name that is too long for a file
+            if path.is_file():
+                return path
     available = ", ".join(list_checkpoints()) or "none is there yet, train one"
-    raise CheckpointError(f"There is no checkpoint {str(name_or_path)!r}; give a path, or a name: {available}.")
+    raise CheckpointError(f"There is no checkpoint {str(name_or_path)[:80]!r}; give a path, or a name: {available}.")
 
 
 def _checksum(header: dict[str, str], weights: dict[str, Tensor]) -> str:

@@ -6,7 +6,7 @@ import sys
 import threading
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -16,6 +16,7 @@ from mnist_demo.checkpoints import (
     FOLDER,
     SUFFIX,
     Record,
+    check_writable,
     find_checkpoint,
     list_checkpoints,
     load_record,
@@ -53,40 +54,52 @@ def run_train(options: Namespace) -> int:
         raise InputError("--device cuda: torch finds no CUDA GPU here; use --device cpu.")
     recipe = find_recipe(options.recipe).change(epochs=options.epochs, batch_size=options.batch_size, lr=options.lr)
     data = get_data(options.data)
+    path = _choose_path(options.out, _run_name(recipe, data, options.seed))
+    check_writable(path)
     model = recipe.build(options.seed)
     hardware = hardware_name(options.device)
     print(f"{recipe.name}: {recipe.network}, {count_parameters(model):,} parameters; {describe_training(recipe)}")
     print(f"{data.name}: {len(data.train):,} training and {len(data.test):,} test digits; on {hardware}", flush=True)
 
     results: list[EpochResult] = []
-    with _ctrl_c() as stop, closing(train(model, data, recipe, seed=options.seed, device=options.device)) as training:
-        progress = _follow(training, stop, recipe, results, options.log)
-
-    tested = evaluate(model, data.test)
-    finished = progress.step == progress.steps
-    record = Record(
-        recipe=recipe,
-        data_source=data.name,
-        data_checksum=data.checksum,
-        test_accuracy=tested.accuracy,
-        test_loss=tested.loss,
-        per_class_accuracy=tested.per_class_accuracy,
-        epochs=results,
-        steps=progress.step,
-        finished=finished,
-        seed=options.seed,
-        seconds=progress.seconds,
-        device=options.device,
-        threads=torch.get_num_threads(),
-        hardware=hardware,
-    )
-    path = options.out or FOLDER / _run_name(recipe, data, options.seed)
-    path = path.with_name(path.name.removesuffix(SUFFIX) + ("" if finished else "-stopped") + SUFFIX)
-    save_checkpoint(path, model, record)
+    with _ctrl_c() as stop:
+        with closing(train(model, data, recipe, seed=options.seed, device=options.device)) as training:
+            progress = _follow(training, stop, recipe, results, options.log)
+        finished = progress.step == progress.steps
+        if not finished:
+            path = path.with_name(f"{path.name.removesuffix(SUFFIX)}-stopped{SUFFIX}")
+        tested = evaluate(model, data.test)
+        record = Record(
+            recipe=recipe,
+            data_source=data.name,
+            data_checksum=data.checksum,
+            test_accuracy=tested.accuracy,
+            test_loss=tested.loss,
+            per_class_accuracy=tested.per_class_accuracy,
+            epochs=results,
+            steps=progress.step,
+            finished=finished,
+            seed=options.seed,
+            seconds=progress.seconds,
+            device=options.device,
+            threads=torch.get_num_threads(),
+            hardware=hardware,
+        )
+        save_checkpoint(path, model, record)
     if not finished:
         print(f"Stopped at step {progress.step:,} of {progress.steps:,}.")
     print(f"Test accuracy {percent(tested.accuracy)} after {progress.seconds:.1f} s of training; kept in {path}")
     return 0 if finished else INTERRUPTED
+
+
+def _choose_path(out: Path | None, run_name: str) -> Path:
+    """The file to write: `out` with its ending, or a file named after the run in the folder `out` or `checkpoints/`."""
+    if out is None:
+        return FOLDER / f"{run_name}{SUFFIX}"
+    with suppress(OSError):  # a name too long for a file, which check_writable will name
+        if out.is_dir():
+            return out / f"{run_name}{SUFFIX}"
+    return out.with_name(out.name.removesuffix(SUFFIX) + SUFFIX)
 
 
 def _follow(
@@ -143,13 +156,14 @@ def _ctrl_c() -> Iterator[threading.Event]:
 
 def run_evaluate(options: Namespace) -> int:
     """Read the test set with each model; print accuracy, loss, and the percentage of each digit read right."""
-    classifiers = [Classifier.load(name) for name in options.models or list_checkpoints()]
+    names = options.models or list_checkpoints()
+    classifiers = [Classifier.load(name) for name in names]
     if not classifiers:
         raise InputError(f"There are no checkpoints in {FOLDER}; make one with: python -m mnist_demo train cnn")
     data = get_data(options.data)
-    evaluations = {one.name: evaluate(one.model, data.test) for one in tqdm(classifiers, disable=None, leave=False)}
+    results = [evaluate(one.model, data.test) for one in tqdm(classifiers, disable=None, leave=False)]
     print(f"{data.name}, {len(data.test):,} test digits; for each digit, the percentage read right\n")
-    print(evaluation_table(evaluations))
+    print(evaluation_table(names, results))
     return 0
 
 

@@ -2,11 +2,9 @@
 
 import gzip
 import hashlib
-import shutil
 import tempfile
 import time
 import urllib.request
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -29,6 +27,7 @@ MNIST_FILES = {
 }
 PRACTICE_TRAIN, PRACTICE_TEST = 8_000, 1_000  # enough for every recipe, one holds out 5,000; 5 s on one core
 SILENCE_SECONDS, FILE_SECONDS = 15, 300  # a mirror's silence, and a file's whole time, that end in trying the next
+MAX_FILE_BYTES = 20_000_000  # of a packed file; the largest has 9,912,422
 
 
 @dataclass(frozen=True)
@@ -84,24 +83,36 @@ def missing_files(folder: Path) -> list[str]:
 def load_mnist(folder: Path) -> Data:
     """MNIST from the original files in `folder`/MNIST/raw: 60,000 training and 10,000 test digits.
 
-    Raises DataError that names the files which are absent, or the first that is truncated or altered.
+    Raises DataError that names the files which are absent, or the first that is truncated, altered or unreadable.
     """
+    raw = folder / "MNIST" / "raw"
     if missing := missing_files(folder):
         raise DataError(f"The data folder lacks {', '.join(missing)}.", how_to_place(folder))
     for name, (size, md5) in MNIST_FILES.items():
-        if problem := _find_damage(folder / "MNIST" / "raw" / name, size, md5):
+        if problem := _find_damage(raw / name, size, md5):
             raise DataError(f"{name} is damaged: {problem}.", f"Delete it, or replace it. {how_to_place(folder)}")
-    from torchvision.datasets import MNIST  # 150 MB of memory and a second, so only where data are read
+    # Torchvision takes 150 MB of memory and a second, so it is imported only where data are read. Its readers are used
+    # and not its class, which would rather load a pickle that an old version left beside the checked files.
+    from torchvision.datasets.mnist import read_image_file, read_label_file
 
-    train, test = MNIST(folder, train=True), MNIST(folder, train=False)
-    return make_data("MNIST", Digits(train.data[:, None], train.targets), Digits(test.data[:, None], test.targets))
+    train, test = (
+        Digits(
+            read_image_file(str(raw / f"{part}-images-idx3-ubyte"))[:, None],
+            read_label_file(str(raw / f"{part}-labels-idx1-ubyte")),
+        )
+        for part in ("train", "t10k")
+    )
+    return make_data("MNIST", train, test)
 
 
 def _find_damage(path: Path, size: int, md5: str) -> str | None:
-    if (found := path.stat().st_size) != size:
-        return f"it has {found:,} bytes instead of {size:,}"
-    with path.open("rb") as file:
-        return None if hashlib.file_digest(file, "md5").hexdigest() == md5 else f"its MD5 checksum is not {md5}"
+    try:
+        if (found := path.stat().st_size) != size:
+            return f"it has {found:,} bytes instead of {size:,}"
+        with path.open("rb") as file:
+            return None if hashlib.file_digest(file, "md5").hexdigest() == md5 else f"its MD5 checksum is not {md5}"
+    except OSError as error:
+        return f"it cannot be read ({error.strerror})"
 
 
 def how_to_place(folder: Path) -> str:
@@ -122,7 +133,8 @@ def download_mnist(
 
     `report` is told the share of the download that is done, 0 to 1. A mirror that is silent for `silence` seconds, or
     sends what is not the file, is given up for the next one. Files appear whole or not at all, and are written under
-    names of their own until then, so two downloads at once do no harm. Raises DataError with each mirror's reason.
+    names of their own until then, so two downloads at once do no harm. Raises DataError with each mirror's reason, or
+    where the folder cannot be written.
     """
     from torchvision.datasets import MNIST
 
@@ -136,32 +148,41 @@ def download_mnist(
         reasons = []
         for mirror in MNIST.mirrors if mirrors is None else mirrors:
             try:
-                _fetch(mirror + name, md5, folder / "MNIST" / "raw" / Path(name).stem, report_part, silence)
+                packed = _fetch(mirror + name, md5, report_part, silence)
                 break
-            except (OSError, EOFError, HTTPException, zlib.error, ValueError) as error:  # time-outs are OSErrors
+            except (OSError, HTTPException, ValueError) as error:  # URLError and time-outs are OSErrors
                 reasons.append(f"{mirror}: {error}")
         else:
             raise DataError(f"{name} could not be downloaded ({'; '.join(reasons)}).", how_to_place(folder))
+        try:
+            _unpack(packed, folder / "MNIST" / "raw" / Path(name).stem)
+        except OSError as error:
+            raise DataError(f"The data folder cannot be written ({error.strerror}).", how_to_place(folder)) from error
     report(1.0)
 
 
-def _fetch(url: str, md5: str, target: Path, report: Callable[[float], None], silence: float) -> None:
+def _fetch(url: str, md5: str, report: Callable[[float], None], silence: float) -> bytes:
     deadline = time.monotonic() + FILE_SECONDS
+    content = bytearray()
+    with urllib.request.urlopen(url, timeout=silence) as answer:
+        length = int(answer.headers.get("Content-Length") or 0)
+        while chunk := answer.read1(1 << 16):
+            content += chunk
+            report(min(1.0, len(content) / length) if length else 0.0)
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not done after {FILE_SECONDS} s")
+            if len(content) > MAX_FILE_BYTES:
+                raise ValueError(f"what came is not the file, it has more than {MAX_FILE_BYTES:,} bytes")
+    if hashlib.md5(content).hexdigest() != md5:
+        raise ValueError("what came is not the file, its MD5 checksum differs")
+    return bytes(content)
+
+
+def _unpack(packed: bytes, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=target.name, suffix=".part") as scratch:
-        packed, unpacked = Path(scratch, "packed"), Path(scratch, "unpacked")
-        with urllib.request.urlopen(url, timeout=silence) as answer, packed.open("wb") as file:
-            length, received = int(answer.headers.get("Content-Length") or 0), 0
-            while chunk := answer.read1(1 << 16):
-                file.write(chunk)
-                received += len(chunk)
-                report(min(1.0, received / length) if length else 0.0)
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"not done after {FILE_SECONDS} s")
-        if hashlib.md5(packed.read_bytes()).hexdigest() != md5:
-            raise ValueError("what came is not the file, its MD5 checksum differs")
-        with gzip.open(packed) as source, unpacked.open("wb") as file:
-            shutil.copyfileobj(source, file)
+        unpacked = Path(scratch, "unpacked")
+        unpacked.write_bytes(gzip.decompress(packed))
         unpacked.replace(target)
 
 

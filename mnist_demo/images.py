@@ -11,6 +11,7 @@ from mnist_demo.errors import InputError
 from mnist_demo.strokes import BOX, SIDE
 
 MAX_PIXELS = 50_000_000  # of a picture: what a phone's camera gives
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 WORKING_SIDE = 400  # pixels of the longer side that the ink is looked for at
 LEAST_CONTRAST = 24  # of 255: a picture with less between paper and ink is blank
 LEAST_INK = 0.35  # of the darkest ink: paler pixels are paper, its grain and its shadows
@@ -22,8 +23,9 @@ def open_picture(source: str | Path | IO[bytes]) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # _check_size has a limit of its own
-            with Image.open(source) as picture:
+            with Image.open(source, formats=FORMATS) as picture:
                 _check_size(picture.size)
+                picture.draft(None, (WORKING_SIDE, WORKING_SIDE))  # a JPEG is decoded at an eighth of its size or more
                 picture.load()
                 return picture.copy()
     except InputError:
@@ -31,22 +33,32 @@ def open_picture(source: str | Path | IO[bytes]) -> Image.Image:
     except FileNotFoundError:
         raise InputError(f"There is no file {name}.") from None
     except Exception as error:  # Pillow's decoders raise anything, struct.error included, on a damaged file
-        raise InputError(f"{name} is no picture that can be read (PNG, JPEG, WebP, GIF, BMP).") from error
+        raise InputError(f"{name} is no picture that can be read ({', '.join(FORMATS)}).") from error
 
 
 def picture_to_image(picture: Image.Image | np.ndarray) -> np.ndarray:
     """A picture of one digit to a (28, 28) uint8 image like MNIST's, 0 background to 255 ink.
 
-    Takes a PIL image of any mode, or an array (H, W) or (H, W, 1 to 4) uint8. Ink may be darker or lighter than the
-    background; transparent parts count as paper. A picture without ink gives an empty image. Raises InputError for
-    anything else.
+    Takes a PIL image, or an array (H, W) or (H, W, 1 to 4) uint8. Ink may be darker or lighter than the background;
+    transparent parts count as paper. A picture without ink gives an empty image. Raises InputError for anything else.
     """
     if isinstance(picture, np.ndarray):
         picture = _from_array(picture)
     if not isinstance(picture, Image.Image):
         raise InputError(f"A picture must be a PIL image or a uint8 array; got {type(picture).__name__}.")
     _check_size(picture.size)
-    return _fit(_find_ink(_to_gray(ImageOps.exif_transpose(picture))))
+    try:
+        gray = _to_gray(_upright(picture))
+    except Exception as error:  # a file that is only now decoded, or a mode that Pillow cannot convert
+        raise InputError(f"The picture, of mode {picture.mode}, cannot be decoded: {error}") from error
+    return _fit(_find_ink(gray))
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # Pillow raises SyntaxError and others on damaged EXIF; the picture itself may be whole
+        return picture
 
 
 def _check_size(size: tuple[int, int]) -> None:
@@ -68,12 +80,11 @@ def _from_array(array: np.ndarray) -> Image.Image:
 
 
 def _to_gray(picture: Image.Image) -> np.ndarray:
-    """Luminance, float32 (H, W) 0 to 255, the longer side at most WORKING_SIDE; transparent parts as paper."""
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):  # more than 8 bits a channel
-        values = np.asarray(picture, dtype=np.float64)
-        values = (values - values.min()) * (255 / max(float(np.ptp(values)), 1e-9))
-        picture = Image.fromarray(values.astype(np.uint8))
-    elif picture.mode not in ("L", "RGB"):
+    """Luminance, float32 (H, W) 0 to 255, the longer side about WORKING_SIDE at most; transparent parts as paper."""
+    if picture.mode == "I" or picture.mode.startswith("I;16"):  # 16 bits a pixel, which Pillow would clip to 8
+        step = -(-max(picture.size) // (2 * WORKING_SIDE))
+        picture = Image.fromarray((np.asarray(picture)[::step, ::step] / 257).clip(0, 255).astype(np.uint8))
+    elif picture.mode not in ("L", "RGB", "F"):
         picture = picture.convert("RGBA")
     if max(picture.size) > WORKING_SIDE:
         picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)

@@ -21,6 +21,8 @@ def pixel_values(image: np.ndarray, title: str) -> Figure:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, PDF or SVG, as the path's ending says. Raises InputError where that cannot be done."""
+    if not path.suffix:  # matplotlib would add one, and write another file than was named
+        raise InputError(f"The picture {path} needs an ending that names its format, such as .png, .pdf or .svg.")
     try:
         figure.savefig(path, dpi=150)
     except (OSError, ValueError) as error:  # ValueError: an ending that matplotlib has no format for

@@ -33,48 +33,44 @@ def describe_training(recipe: Recipe) -> str:
 
 
 def recipe_table(recipes: dict[str, Recipe], records: dict[str, Record]) -> str:
-    """Each recipe, what its document reports, and what our checkpoint of it was measured at when it was trained."""
-    head = [
-        "recipe",
-        "document",
-        "network",
-        "training",
-        "parameters",
-        "document's result",
-        "after 1 epoch",
-        "test accuracy",
-        "cost",
-        "seconds",
-    ]
+    """Each recipe, what its document reports, and what our checkpoint of it, if any, was measured at when trained.
+
+    Network and training are the checkpoint's own, so a run with other values shows as such.
+    """
+    head = ["recipe", "tutorial", "network", "training", "parameters", "the tutorial's result"]
+    head += ["after 1 epoch", "test accuracy", "cost", "seed", "seconds"]
     rows = []
     for name, recipe in recipes.items():
-        row = [f"`{name}`", recipe.source, recipe.network, describe_training(recipe)]
-        row += [f"{count_parameters(recipe.build()):,}", recipe.documented]
-        if record := records.get(name):
-            first, last = record.epochs[0], record.epochs[-1]
-            row += [
-                percent(first.test_accuracy),
-                percent(record.test_accuracy),
-                f"{first.train_loss:.4f} → {last.train_loss:.4f}",
-            ]
-            row += [f"{record.seconds:.0f}"]
-        else:
-            row += ["", "not trained", "", ""]
-        rows.append(row)
+        record = records.get(name)
+        made = record.recipe if record else recipe
+        row = [f"`{name}`", recipe.source, made.network, describe_training(made)]
+        row += [f"{count_parameters(made.build()):,}", recipe.documented]
+        rows.append(row + (_figures(record) if record else ["", "not trained", "", "", ""]))
     return table(head, rows)
 
 
+def _figures(record: Record) -> list[str]:
+    accuracy = percent(record.test_accuracy)
+    if record.data_source != "MNIST":
+        accuracy += f" on {record.data_source}"
+    if not record.epochs:
+        return ["", f"{accuracy}, stopped early", "", str(record.seed), f"{record.seconds:.0f}"]
+    first, last = record.epochs[0], record.epochs[-1]
+    accuracy += "" if record.finished else ", stopped early"
+    cost = f"{first.train_loss:.4f} → {last.train_loss:.4f}"
+    return [percent(first.test_accuracy), accuracy, cost, str(record.seed), f"{record.seconds:.0f}"]
+
+
 def record_note(records: dict[str, Record]) -> str:
-    """Where the figures of `recipe_table` come from: data and hardware, as the checkpoints' headers say."""
-    data = " and ".join(sorted({record.data_source for record in records.values()}))
+    """How to read the figures of `recipe_table`, with the hardware that the checkpoints name."""
     hardware = "; ".join(sorted({record.hardware for record in records.values()}))
     return (
-        f"Test accuracy on {data}; cost is the mean training loss of the first and the last epoch; "
+        "Test accuracy on MNIST unless said otherwise; cost is the mean training loss of the first and the last epoch; "
         f"seconds of training on {hardware}."
     )
 
 
-def evaluation_table(evaluations: dict[str, Evaluation]) -> str:
+def evaluation_table(names: Sequence[str], results: Sequence[Evaluation]) -> str:
     """Accuracy and loss of each model, and the percentage of right answers for each digit."""
     head = ["model", "accuracy", "loss", "right", *map(str, range(10))]
     rows = [
@@ -85,6 +81,6 @@ def evaluation_table(evaluations: dict[str, Evaluation]) -> str:
             f"{int(result.right.sum()):,}/{len(result.labels):,}",
             *(f"{100 * right / total:.1f}" if total else "none" for right, total in result.per_class),
         ]
-        for name, result in evaluations.items()
+        for name, result in zip(names, results, strict=True)
     ]
     return table(head, rows)

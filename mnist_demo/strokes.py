@@ -6,6 +6,7 @@ pen's path itself, so size, place and pen width on the screen do not matter.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -18,7 +19,7 @@ BOX = 20.0  # pixels of the box that MNIST's digits fill
 PEN = 2.7  # pixels of the pen's width: with it the 7,494 UCI pen digits have MNIST's mean ink a class (0.1315 of 1)
 SPACING = 0.5  # pixels between the points of a resampled path
 MAX_STROKES, MAX_POINTS = 500, 20_000
-MAX_COORDINATE = 1e9
+MAX_COORDINATE, LEAST_EXTENT = 1e9, 1e-100  # what fits between them can be scaled without overflow; less is a dot
 MAX_RESAMPLED = 4_000  # segments of one drawing: what bounds the work of a scribble
 
 # Centres of the 28x28 pixels as (x, y), row by row.
@@ -31,27 +32,26 @@ def parse_strokes(strokes: object) -> list[np.ndarray]:
     Returns one float64 array (points, 2) a stroke; strokes without points are left out.
     Raises InputError for anything else, naming the first thing that does not fit.
     """
-    if isinstance(strokes, (str, bytes, dict)) or not isinstance(strokes, Iterable):
-        raise InputError(f"Strokes must be a list of strokes, each a list of (x, y); got {type(strokes).__name__}.")
-    strokes = list(strokes)
-    if len(strokes) > MAX_STROKES:
-        raise InputError(f"The drawing has {len(strokes):,} strokes; at most {MAX_STROKES} are read.")
-    sized = [stroke for stroke in strokes if hasattr(stroke, "__len__")]
-    if (points := sum(len(stroke) for stroke in sized)) > MAX_POINTS:
+    listed = _as_list(strokes, "Strokes must be a list of strokes, each a list of (x, y)")
+    if len(listed) > MAX_STROKES:
+        raise InputError(f"The drawing has {len(listed):,} strokes; at most {MAX_STROKES} are read.")
+    paths = [_as_list(stroke, f"Stroke {n} must be a list of (x, y)") for n, stroke in enumerate(listed, 1)]
+    if (points := sum(map(len, paths))) > MAX_POINTS:
         raise InputError(f"The drawing has {points:,} points; at most {MAX_POINTS:,} are read. Send fewer of them.")
-    return [_parse_stroke(stroke, number) for number, stroke in enumerate(strokes, 1) if _length(stroke, number)]
+    return [_parse_path(path, number) for number, path in enumerate(paths, 1) if path]
 
 
-def _length(stroke: object, number: int) -> int:
-    if isinstance(stroke, (str, bytes, dict)) or not hasattr(stroke, "__len__"):
-        raise InputError(f"Stroke {number} must be a list of (x, y); got {type(stroke).__name__}.")
-    return len(stroke)
+def _as_list(value: object, demand: str) -> list:
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes, dict)):
+        with suppress(TypeError):  # such as an array without dimensions
+            return list(value)
+    raise InputError(f"{demand}; got {type(value).__name__}.")
 
 
-def _parse_stroke(stroke: object, number: int) -> np.ndarray:
+def _parse_path(points: list, number: int) -> np.ndarray:
     try:
-        path = np.asarray(stroke)
-    except (ValueError, TypeError):  # points of different lengths
+        path = np.asarray(points)
+    except (ValueError, TypeError, RuntimeError):  # points of different lengths, or tensors that need gradients
         path = np.empty(0, dtype=object)
     if path.ndim != 2 or path.shape[1] != 2 or path.dtype.kind not in "iuf":
         raise InputError(f"Stroke {number} must be a list of (x, y), two numbers a point.")
@@ -79,7 +79,7 @@ def normalise(paths: list[np.ndarray], pen: float = PEN) -> list[np.ndarray]:
     low, high = points.min(axis=0), points.max(axis=0)
     extent = float((high - low).max())
     # The pen reaches half its width, and antialiasing half a pixel more, beyond the path on either side.
-    scale = (BOX - pen - 1) / extent if extent > 0 else 1.0
+    scale = (BOX - pen - 1) / extent if extent > LEAST_EXTENT else 1.0
     paths = [(path - low) * scale for path in paths]
     length = sum(float(np.hypot(*np.diff(path, axis=0).T).sum()) for path in paths)
     spacing = max(SPACING, length / MAX_RESAMPLED)

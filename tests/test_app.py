@@ -72,7 +72,7 @@ def run_app(*flags: str, **environment: str) -> subprocess.CompletedProcess:
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=60,
     )
 

@@ -91,7 +91,7 @@ def test_a_failed_write_leaves_the_old_file_whole(checkpoint: Path, recipe: Reci
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoints, "save_file", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(CheckpointError, match=r"test\.safetensors could not be written: .*No space left"):
         save_checkpoint(checkpoint, recipe.build(5), record_of(recipe))
     assert checkpoint.read_bytes() == before and list(checkpoint.parent.iterdir()) == [checkpoint]

@@ -46,7 +46,7 @@ def test_train_saves_a_network_that_evaluate_and_predict_use(tmp_path: Path, cap
     assert header["data_source"] == '"practice digits"'
 
     assert cli.main(["evaluate", str(out), "--data", "practice"]) == 0
-    assert f"| `mine` | {100 * float(header['test_accuracy']):.2f} %" in capsys.readouterr().out
+    assert f"| `{out}` | {100 * float(header['test_accuracy']):.2f} %" in capsys.readouterr().out
 
     draw("crossed 7").save(tmp_path / "seven.png")
     assert cli.main(["predict", str(tmp_path / "seven.png"), "--model", str(out)]) == 0
@@ -58,6 +58,61 @@ def test_a_run_that_differs_from_its_recipe_gets_a_file_of_its_own(tmp_path: Pat
     arguments = ["train", "softmax", "--epochs", "1", "--lr", "0.2", "--seed", "2", "--data", "practice"]
     assert cli.main(arguments) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["softmax-epochs-1-lr-0.2-seed-2-practice-digits.safetensors"]
+
+
+def test_a_run_is_written_where_it_is_told_to(tmp_path: Path):
+    practice = ["train", "softmax", "--epochs", "1", "--data", "practice", "--out"]
+    name = "softmax-epochs-1-practice-digits.safetensors"
+    places = {
+        str(tmp_path): name,
+        f"{tmp_path}/new/a": "new/a.safetensors",
+        f"{tmp_path}/b.safetensors": "b.safetensors",
+    }
+    for out, written in places.items():
+        assert cli.main([*practice, out]) == 0
+        assert (tmp_path / written).is_file()
+    assert (tmp_path / name).stat().st_mode & 0o044 == 0o044  # others may read it, where the umask lets them
+
+
+def test_a_place_that_cannot_be_written_is_named_before_training(tmp_path: Path, capsys: pytest.CaptureFixture):
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file" / "a", tmp_path / ("a" * 300)):
+        assert cli.main(["train", "softmax", "--data", "practice", "--out", str(out)]) == 1
+        printed = capsys.readouterr()
+        assert "could not be written" in printed.err and printed.out == ""
+
+
+@pytest.mark.parametrize(
+    "value", [["--seed", "-1"], ["--seed", "9" * 30], ["--seed", "x"], ["--log", "0"], ["--log", "-5"]]
+)
+def test_numbers_out_of_range_are_named(value: list[str], capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit):
+        cli.main(["train", "softmax", *value])
+    assert f"argument {value[0]}: '{value[1]}' is no whole number from" in capsys.readouterr().err
+
+
+def test_models_of_one_file_name_are_measured_each(tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture):
+    checkpoint.rename(tmp_path / "cnn.safetensors")
+    assert cli.main(["evaluate", "cnn", str(tmp_path / "cnn.safetensors"), "--data", "practice"]) == 0
+    rows = capsys.readouterr().out.splitlines()[4:]
+    assert rows[0].startswith("| `cnn` ") and rows[1].startswith(f"| `{tmp_path / 'cnn.safetensors'}` ")
+    assert rows[0].split("|")[2] != rows[1].split("|")[2]
+
+
+def test_output_is_utf_8_whatever_the_consoles_code_page():
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    command = [sys.executable, "-m", "mnist_demo", "recipes"]
+    printed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True).stdout
+    assert "→" in printed.decode("utf-8")
+
+
+def test_ctrl_c_outside_a_training_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "get_data", interrupt)
+    assert cli.main(["evaluate", "softmax"]) == 130
+    assert capsys.readouterr().err == "Interrupted; nothing was saved.\n"
 
 
 def test_evaluate_prints_the_percentage_of_each_digit(capsys: pytest.CaptureFixture):
@@ -131,7 +186,7 @@ def test_ctrl_c_ends_training_and_says_what_was_kept(tmp_path: Path):
     out.write_bytes(b"an earlier model")
     command = [sys.executable, "-m", "mnist_demo", "train", "softmax", "--epochs", "500", "--data", "practice"]
     with subprocess.Popen(
-        [*command, "--out", str(out)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--out", str(out)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:

@@ -23,3 +23,6 @@ def test_a_picture_that_cannot_be_written_is_named(tmp_path: Path):
     for path in (tmp_path / "absent" / "zero.png", tmp_path / "zero.xyz"):
         with pytest.raises(InputError, match=f"The picture .*{path.name} could not be written"):
             pictures.save(figure, path)
+    with pytest.raises(InputError, match=r"zero needs an ending that names its format, such as \.png"):
+        pictures.save(figure, tmp_path / "zero")
+    assert list(tmp_path.iterdir()) == []

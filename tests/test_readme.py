@@ -44,7 +44,7 @@ def test_its_python_runs(number: int, pattern: str):
 def test_its_curl_runs(address: str):
     command = next(block.strip() for block in blocks("sh") if block.startswith("curl"))
     command = command.replace("http://127.0.0.1:7860/", address)
-    answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout
+    answer = subprocess.run(["bash", "-c", command], capture_output=True, encoding="utf-8", check=True).stdout
     assert json.loads(answer)["data"][0]["digit"] == 7
 
 

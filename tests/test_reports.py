@@ -24,11 +24,19 @@ def test_a_training_is_told_in_words():
 
 
 def test_recipes_without_a_checkpoint_say_so():
-    record = dataclasses.replace(record_of(RECIPES["cnn"]), test_accuracy=0.9876)
+    record = dataclasses.replace(record_of(RECIPES["cnn"]), test_accuracy=0.9876, data_source="MNIST")
     lines = recipe_table(RECIPES, {"cnn": record}).splitlines()
     assert percent(0.9876) == "98.76 %" and "| 98.76 % " in lines[-1] and "not trained" not in lines[-1]
     assert all("| not trained" in line for line in lines[2:-1])
-    assert record_note({"cnn": record}).startswith("Test accuracy on practice digits; ")
+    assert record_note({"cnn": record}).endswith("seconds of training on a test.")
+
+
+def test_a_run_that_differs_from_its_recipe_shows_as_such():
+    record = dataclasses.replace(record_of(RECIPES["cnn"].change(epochs=2)), finished=False)
+    line = recipe_table({"cnn": RECIPES["cnn"]}, {"cnn": record}).splitlines()[-1]
+    assert "2 epochs" in line and "50.00 % on practice digits, stopped early" in line
+    line = recipe_table({"cnn": RECIPES["cnn"]}, {"cnn": dataclasses.replace(record, epochs=[])}).splitlines()[-1]
+    assert "50.00 % on practice digits, stopped early" in line
 
 
 def test_the_hardware_has_a_name_and_cores():

@@ -78,11 +78,8 @@ class SharedData:
             self._status = "Loading MNIST…"
             return Loaded(load_mnist(self._folder))
         except DataError as error:
-            problem = error.reason
-        except OSError as error:
-            problem = f"The data folder could not be read or written ({error.strerror})."
-        self._status = "Making practice digits…"
-        return Loaded(self.loaded.data if self.loaded else practice_data(), problem)
+            self._status = "Making practice digits…"
+            return Loaded(self.loaded.data if self.loaded else practice_data(), error.reason)
 
     def _report(self, share: float) -> None:
         self._status = f"Downloading MNIST, {share:.0%}…"
