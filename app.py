@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -14,11 +15,17 @@ NO, YES = ("", "0", "no", "false"), ("1", "yes", "true")
 
 def parse_flags() -> argparse.Namespace:
     env = {name: os.environ.get(f"MNIST_DEMO_{name}") or None for name in ("HOST", "PORT", "DATA", "SHARE")}
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--host", default=env["HOST"], help="address to listen on, 0.0.0.0 for all; $MNIST_DEMO_HOST")
-    parser.add_argument("--port", default=env["PORT"], type=int, help="port, first free from 7860; $MNIST_DEMO_PORT")
-    parser.add_argument("--data", default=env["DATA"] or str(DATA_FOLDER), help="data folder; $MNIST_DEMO_DATA")
-    parser.add_argument("--share", action="store_true", help="open a public link through Gradio; $MNIST_DEMO_SHARE=1")
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("--host", default=env["HOST"], help="address to listen on (default: $MNIST_DEMO_HOST, else this machine only)")
+    add("--port", default=env["PORT"], type=int, help="port (default: $MNIST_DEMO_PORT, else the first free from 7860)")
+    add(
+        "--data",
+        default=env["DATA"] or str(DATA_FOLDER),
+        help="data folder, or 'practice' for digits that this project makes itself (default: $MNIST_DEMO_DATA, else "
+        "data/ beside this file)",
+    )
+    add("--share", action="store_true", help="open a public link through Gradio (default: $MNIST_DEMO_SHARE, else no)")
     flags = parser.parse_args()
     if (share := (env["SHARE"] or "").lower()) not in NO + YES:
         parser.error(f"MNIST_DEMO_SHARE is {share!r}; it must be one of {', '.join(YES + NO[1:])}.")
@@ -26,14 +33,25 @@ def parse_flags() -> argparse.Namespace:
     return flags
 
 
+def check_address(host: str | None, port: int | None) -> None:
+    """Raise OSError or OverflowError, at once, where the page cannot be served there; Gradio would try on and on."""
+    family = socket.AF_INET6 if ":" in (host or "") else socket.AF_INET
+    with socket.socket(family) as probe:
+        if os.name == "posix":  # as servers do, so that a port is free again at once after its last server
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host or "127.0.0.1", port or 0))
+
+
 def main() -> int:
     flags = parse_flags()
-    page = build_app(SharedData(None if flags.data == "practice" else Path(flags.data)))
     try:
-        page.launch(server_name=flags.host, server_port=flags.port, share=flags.share, **LAUNCH)
-    except OSError as error:  # the port is taken, or the address is not this machine's
-        print(f"Error: the page cannot be served on port {flags.port}: {error}", file=sys.stderr)
+        check_address(flags.host, flags.port)
+    except (OSError, OverflowError) as error:
+        place = " ".join(f"{name} {value}" for name, value in (("host", flags.host), ("port", flags.port)) if value)
+        print(f"Error: the page cannot be served on {place}: {error}", file=sys.stderr)
         return 1
+    page = build_app(SharedData(None if flags.data == "practice" else Path(flags.data)))
+    page.launch(server_name=flags.host, server_port=flags.port, share=flags.share, **LAUNCH)
     return 0
 
 

@@ -30,6 +30,7 @@ def chromium() -> Iterator[Browser]:
 
 def draw_with_mouse(page: Page, design: str) -> None:
     """Draw a practice design on the pad as a hand would, about half the pad high."""
+    page.locator("#pad canvas").scroll_into_view_if_needed()
     box = page.locator("#pad canvas").bounding_box()
     assert box
     for stroke in design_strokes(design):

@@ -132,6 +132,11 @@ class Mirror:
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
+                if mirror.mode == "drip":
+                    for i in range(100):
+                        self.wfile.write(body[i : i + 1])
+                        if release.wait(0.1):
+                            return
                 self.wfile.write(body[: len(body) // 2] if mirror.mode == "cut off" else body)
 
             def log_message(self, *_: object) -> None:

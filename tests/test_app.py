@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import textwrap
 
 import httpx
 import pytest
@@ -33,9 +34,10 @@ def test_strokes_are_read_over_http(client: Client):
     assert blank["digit"] is None and blank["probabilities"] == [0.1] * 10
 
 
-@pytest.mark.parametrize("prefix", ["", "data:image/png;base64,"])
+@pytest.mark.parametrize("prefix", ["", "data:image/png;base64,", "DATA:image/png;base64,\n"])
 def test_a_picture_is_read_over_http(client: Client, prefix: str):
-    assert client.predict(image=prefix + picture("plain 7"), api_name="/predict_image")["digit"] == 7
+    broken_in_lines = "\n".join(textwrap.wrap(picture("plain 7"), 76))
+    assert client.predict(image=prefix + broken_in_lines, api_name="/predict_image")["digit"] == 7
 
 
 @pytest.mark.parametrize(
@@ -85,6 +87,16 @@ def test_a_taken_port_is_named():
         for result in (run_app("--port", port), run_app(MNIST_DEMO_PORT=port)):
             assert result.returncode == 1
             assert f"cannot be served on port {port}" in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "flags", [["--port", "99999"], ["--host", "192.0.2.1"], ["--host", "no such host", "--port", "1"]]
+)
+def test_an_address_that_is_not_ours_is_named_at_once(flags: list[str]):
+    result = run_app(*flags)
+    place = " ".join(flags).replace("--", "")
+    assert result.returncode == 1 and f"cannot be served on {place}: " in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_flags_are_explained_and_checked():

@@ -165,14 +165,17 @@ def test_a_training_runs_to_its_end_and_its_network_draws_and_browses(page: Page
     expect(page.locator("#epochs tbody tr")).to_have_count(15)
     expect(page.locator("#curve svg, #curve canvas").first).to_be_visible()
     expect(page.locator("#start")).to_be_enabled()
+    page.set_viewport_size({"width": 390, "height": 844})
+    box = page.locator("#epochs tbody td").last.bounding_box()
+    assert box and box["x"] + box["width"] <= 390
     accuracy = re.search(r"test accuracy ([\d.]+ %)", status.inner_text())
     assert accuracy and page.locator("#epochs tbody tr").last.inner_text().endswith(accuracy[1])
     page.get_by_role("tab", name="Browse").click()
     expect(page.locator(".wall li")).to_have_count(100)
-    choose(page, "browse-model", "softmax, yours 1")
+    choose(page, "browse-model", "softmax, yours 1 (practice digits)")
     expect(page.locator("#browse-status")).to_contain_text(accuracy[1])
     page.get_by_role("tab", name="Draw").click()
-    choose(page, "draw-model", "softmax, yours 1")
+    choose(page, "draw-model", "softmax, yours 1 (practice digits)")
     draw_with_mouse(page, "plain 7")
     answer(page, "7")
 
@@ -186,7 +189,7 @@ def test_a_training_can_be_stopped_and_keeps_what_it_learned(page: Page):
     expect(page.locator("#train-status")).to_contain_text("Stopped at step")
     expect(page.locator("#start")).to_be_enabled()
     page.get_by_role("tab", name="Draw").click()
-    choose(page, "draw-model", "mlp-dropout, yours 1")
+    choose(page, "draw-model", "mlp-dropout, yours 1 (practice digits)")
 
 
 def test_practice_digits_are_labelled_with_the_reason_and_a_retry(browser: Browser, tmp_path: Path):

@@ -16,8 +16,9 @@ DOCUMENTED = {"softmax": 92.0, "mlp-500": 96.21, "mlp-512": 97.0, "mlp-512-augme
 DOCUMENTED |= {"mlp-sigmoid": 90.27}
 
 
-def test_public_names_are_all_there():
-    assert all(hasattr(mnist_demo, name) for name in mnist_demo.__all__)
+def test_the_names_that_others_build_on_are_public():
+    promised = {"Classifier", "Prediction", "RECIPES", "Recipe", "train", "Progress", "evaluate"}
+    assert promised <= set(mnist_demo.__all__) and all(hasattr(mnist_demo, name) for name in mnist_demo.__all__)
 
 
 def test_a_classifier_is_loaded_by_name_or_by_path(checkpoint: Path):
@@ -25,6 +26,8 @@ def test_a_classifier_is_loaded_by_name_or_by_path(checkpoint: Path):
     assert Classifier.load(checkpoint).name == Classifier.load(str(checkpoint)).name == "test"
     with pytest.raises(CheckpointError, match="There is no checkpoint 'nothing'"):
         Classifier.load("nothing")
+    with pytest.raises(CheckpointError, match="There is no checkpoint 'xxx"):
+        Classifier.load("x" * 5000)
 
 
 def test_a_prediction_holds_digit_probabilities_and_what_was_seen():

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from mnist_demo import data as data_module
 from mnist_demo.data import Data, Digits, batches, download_mnist, load_mnist, missing_files, practice_data
 from mnist_demo.errors import DataError
 from tests.conftest import Mirror
@@ -68,6 +69,33 @@ def test_a_bad_mirror_is_given_up_with_its_reason_and_leaves_nothing(
     with pytest.raises(DataError, match=f"could not be downloaded .*{reason}"):
         download_mnist(tmp_path / "new", silence=0.3)
     assert [path for path in (tmp_path / "new").rglob("*") if path.is_file()] == []
+
+
+def test_a_mirror_that_drips_is_given_up_in_time(mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(data_module, "FILE_SECONDS", 0.2)
+    mirror.mode = "drip"
+    with pytest.raises(DataError, match=r"not done after 0\.2 s"):
+        download_mnist(tmp_path / "new")
+
+
+def test_a_mirror_that_sends_without_end_is_given_up(mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(data_module, "MAX_FILE_BYTES", 100)
+    with pytest.raises(DataError, match="it has more than 100 bytes"):
+        download_mnist(tmp_path / "new")
+
+
+def test_a_folder_that_cannot_be_written_is_told_from_a_bad_mirror(mirror: Mirror, tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"The data folder cannot be written \(Not a directory\)") as caught:
+        download_mnist(tmp_path / "file")
+    assert mirror.url not in str(caught.value) and str(tmp_path) not in caught.value.reason
+
+
+def test_a_pickle_beside_the_files_is_not_opened(small_mnist: Path, practice: Data):
+    (small_mnist / "MNIST" / "processed").mkdir()
+    for name in ("training.pt", "test.pt"):
+        torch.save((torch.zeros(5, 28, 28, dtype=torch.uint8), torch.zeros(5)), small_mnist / "MNIST/processed" / name)
+    assert torch.equal(load_mnist(small_mnist).train.images, practice.train.images)
 
 
 def test_the_next_mirror_is_tried_when_one_fails(mirror: Mirror, tmp_path: Path):

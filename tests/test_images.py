@@ -33,6 +33,7 @@ PICTURES: dict[str, Image.Image | np.ndarray] = {
     "palette": draw().convert("P"),
     "bilevel": draw().convert("1", dither=Image.Dither.NONE),
     "CMYK": draw().convert("RGB").convert("CMYK"),
+    "floats": draw().convert("F"),
     "16 bits": Image.fromarray(np.asarray(draw(), dtype=np.uint16) * 256),
     "transparent": transparent(),
     "faint": draw(ink=150, paper=200),
@@ -47,6 +48,17 @@ def test_any_picture_of_a_digit_becomes_the_same_image(kind: str):
     image = picture_to_image(PICTURES[kind])
     assert image.shape == (28, 28) and image.dtype == np.uint8
     assert similarity(image, strokes_to_image(design_strokes("closed 4"))) > 0.85
+
+
+def test_damaged_exif_does_not_spoil_a_whole_picture():
+    file = io.BytesIO()
+    draw().save(file, "JPEG", exif=b"Exif\0\0garbage that is no TIFF file")
+    assert similarity(picture_to_image(open_picture(file)), picture_to_image(draw())) > 0.95
+
+
+def test_noise_on_paper_of_16_bits_is_no_ink():
+    paper = np.random.default_rng(0).integers(40_000, 40_010, (60, 60)).astype(np.uint16)
+    assert not picture_to_image(Image.fromarray(paper)).any()
 
 
 def test_a_picture_of_mnists_own_shape_stays_what_it_is():
@@ -90,9 +102,12 @@ def test_files_that_are_no_pictures_are_named(tmp_path: Path):
     (tmp_path / "text.png").write_text("seven", encoding="utf-8")
     draw().save(tmp_path / "whole.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:300])
-    for name in ("text.png", "cut.png"):
+    draw().save(tmp_path / "rare.tiff")
+    for name in ("text.png", "cut.png", "rare.tiff"):
         with pytest.raises(InputError, match=f"{name} is no picture that can be read"):
             open_picture(tmp_path / name)
+    with Image.open(tmp_path / "cut.png") as cut, pytest.raises(InputError, match="of mode L, cannot be decoded"):
+        picture_to_image(cut)
     with pytest.raises(InputError, match=r"There is no file .*absent\.png"):
         open_picture(tmp_path / "absent.png")
 

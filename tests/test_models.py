@@ -38,6 +38,18 @@ def test_dropout_scales_what_it_keeps_and_rests_in_evaluation():
     assert torch.equal(dropout.eval()(x), x)
 
 
+def test_dropout_and_initial_weights_are_the_documents():
+    rates = {
+        name: [module.p for module in build_model(name).modules() if isinstance(module, Dropout)] for name in MODELS
+    }
+    assert {name: rate for name, rate in rates.items() if rate} == {
+        "784-512-120-84-10 ReLU, dropout": [0.3],
+        "784-128-10 ReLU, dropout": [0.2],
+    }
+    last = build_model("conv5 16, conv5 32, linear").state_dict()["7.weight"]
+    assert last.abs().max().item() == pytest.approx((6 / (1568 + 10)) ** 0.5, rel=1e-2)
+
+
 def test_an_unknown_network_is_named_with_the_choices():
     with pytest.raises(InputError, match="Unknown network '784-11'; choose from: 784-10; 784-500"):
         build_model("784-11")

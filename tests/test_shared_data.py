@@ -73,14 +73,17 @@ def test_practice_digits_can_be_asked_for():
 
 def test_many_that_wait_share_one_load(monkeypatch: pytest.MonkeyPatch, practice: Data):
     calls: list[int] = []
+    go_on = threading.Event()
 
     def load() -> Data:
         calls.append(1)
+        go_on.wait(10)
         return practice
 
     monkeypatch.setattr(shared_data, "practice_data", load)
     data = SharedData(None)
     waiting = [data.follow() for _ in range(3)]
     for lines in waiting:
-        list(lines)
-    assert len(calls) == 1
+        next(lines)  # all three have asked before the first load is done
+    go_on.set()
+    assert data.get() is practice and len(calls) == 1

@@ -1,10 +1,15 @@
 from pathlib import Path
 
 import pytest
+import torch
 
+from mnist_demo.data import Data, Digits
 from mnist_demo.errors import CheckpointError, InputError
 from mnist_demo.recipes import Recipe
 from mnist_demo.ui.shelf import MAX_TRAINED, MAX_VISITS, Shelf
+
+NO_DIGITS = Digits(torch.empty(0, 1, 28, 28, dtype=torch.uint8), torch.empty(0, dtype=torch.int64))
+MNIST, PRACTICE = (Data(name, NO_DIGITS, NO_DIGITS, "") for name in ("MNIST", "practice digits"))
 
 
 @pytest.fixture
@@ -18,27 +23,27 @@ def test_a_checkpoint_is_loaded_once_for_all(shelf: Shelf):
 
 
 def test_a_visits_models_are_its_own(shelf: Shelf, recipe: Recipe):
-    mine = shelf.visit("a").keep("mine", recipe.build())
-    assert shelf.names("a") == ["mine, yours 1", "test"] and shelf.names("b") == ["test"]
-    assert shelf.find("mine, yours 1", "a") is mine
-    with pytest.raises(InputError, match=r"The model 'mine, yours 1' is not here \(any more\); choose from: test\."):
-        shelf.find("mine, yours 1", "b")
+    mine = shelf.visit("a").keep(recipe, MNIST, recipe.build())
+    assert shelf.names("a") == ["test, yours 1", "test"] and shelf.names("b") == ["test"]
+    assert shelf.find("test, yours 1", "a") is mine
+    with pytest.raises(InputError, match=r"The model 'test, yours 1' is not here \(any more\); choose from: test\."):
+        shelf.find("test, yours 1", "b")
 
 
 def test_a_visit_that_ends_is_forgotten_and_its_training_stopped(shelf: Shelf, recipe: Recipe):
     visit = shelf.visit("a")
-    visit.keep("mine", recipe.build())
+    visit.keep(recipe, MNIST, recipe.build())
     shelf.end("a")
     assert visit.stop.is_set() and shelf.names("a") == ["test"]
-    visit.keep("late", recipe.build())  # by a training that ends after its page has closed
+    visit.keep(recipe, MNIST, recipe.build())  # by a training that ends after its page has closed
     assert shelf.names("a") == ["test"]
     shelf.end("never seen")
 
 
 def test_what_visits_may_keep_is_bounded(shelf: Shelf, recipe: Recipe):
     for _ in range(MAX_TRAINED + 2):
-        shelf.visit("a").keep("mine", recipe.build())
-    assert shelf.names("a") == [*(f"mine, yours {i}" for i in (7, 6, 5, 4, 3)), "test"]
+        shelf.visit("a").keep(recipe, MNIST, recipe.build())
+    assert shelf.names("a") == [*(f"test, yours {i}" for i in (7, 6, 5, 4, 3)), "test"]
     stop = shelf.visit("a").stop
     for i in range(MAX_VISITS):
         shelf.visit(f"visit {i}")
@@ -59,3 +64,19 @@ def test_a_damaged_checkpoint_is_named(shelf: Shelf, checkpoint: Path):
 
 def test_an_empty_folder_has_no_default(tmp_path: Path):
     assert Shelf(tmp_path).default() == ""
+
+
+def test_a_model_of_practice_digits_says_so_in_its_name(shelf: Shelf, recipe: Recipe):
+    assert shelf.visit("a").keep(recipe, PRACTICE, recipe.build()).name == "test, yours 1 (practice digits)"
+
+
+def test_requests_of_no_page_share_nothing(shelf: Shelf, recipe: Recipe):
+    shelf.visit("").keep(recipe, MNIST, recipe.build())
+    assert shelf.names("") == ["test"] and shelf.visit("") is not shelf.visit("")
+
+
+def test_the_visit_that_is_used_is_not_the_one_forgotten(shelf: Shelf, recipe: Recipe):
+    shelf.visit("busy").keep(recipe, MNIST, recipe.build())
+    for i in range(2 * MAX_VISITS):
+        shelf.visit(f"visit {i}")
+        shelf.find("test, yours 1", "busy")

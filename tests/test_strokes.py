@@ -2,6 +2,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from mnist_demo.errors import InputError
 from mnist_demo.practice import DESIGNS, design_strokes
@@ -48,6 +49,9 @@ def test_a_tap_gives_a_dot_in_the_middle():
 @pytest.mark.parametrize(
     ("strokes", "message"),
     [
+        (np.array(5), "got ndarray"),
+        ([np.array(5)], "Stroke 1 must be a list of .x, y.; got ndarray"),
+        ([torch.zeros(3, 2, requires_grad=True)], "two numbers a point"),
         ("7", "Strokes must be a list of strokes, each a list of .x, y.; got str"),
         (None, "got NoneType"),
         (5, "got int"),
@@ -71,6 +75,16 @@ def test_a_tap_gives_a_dot_in_the_middle():
 def test_what_is_not_strokes_is_named(strokes: object, message: str):
     with pytest.raises(InputError, match=message):
         parse_strokes(strokes)
+
+
+def test_lists_arrays_and_generators_of_points_are_read_alike():
+    arrays, generators = [np.array(stroke) for stroke in SEVEN], ((point for point in stroke) for stroke in SEVEN)
+    for strokes in (arrays, generators):
+        assert np.array_equal(strokes_to_image(strokes), strokes_to_image(SEVEN))  # type: ignore[arg-type]
+
+
+def test_a_drawing_too_small_to_be_scaled_is_a_dot():
+    assert np.array_equal(strokes_to_image([[(0, 0), (1e-310, 0), (0, 1e-310)]]), strokes_to_image([[(0, 0)]]))
 
 
 def test_a_scribble_of_all_points_allowed_is_bounded_work():

@@ -77,7 +77,7 @@ def build_app(data: SharedData, shelf: Shelf | None = None) -> gr.Blocks:
         with gr.Tab("Browse", id="browse") as tab:
             browsing = browse.build(shelf, data, tab)
         with gr.Tab("Train", id="train"):
-            training = train.build(shelf, data, [drawing.model, browsing.model])
+            training = train.build(shelf, data, (drawing.model, browsing.model))
 
         show_banner: dict[str, Any] = {
             "fn": handlers.show_banner,
@@ -86,8 +86,8 @@ def build_app(data: SharedData, shelf: Shelf | None = None) -> gr.Blocks:
             **PRIVATE,
         }
         page.load(**show_banner)
-        browsing.data_loaded.then(**show_banner)
-        training.then(**show_banner)
+        for event in (*browsing.shown, training):  # another visitor's Retry may have changed the data meanwhile
+            event.then(**show_banner)
         retried = retry.click(handlers.retry, None, notice, concurrency_limit=None, **PRIVATE)
         retried.then(**show_banner).then(**browsing.show)
         page.unload(handlers.end_visit)

@@ -71,7 +71,7 @@ class BrowseTab:
     """What other parts of the page may tie to."""
 
     model: gr.Dropdown
-    data_loaded: Dependency  # done when the data have come
+    shown: list[Dependency]  # events that are done when the wall shows what was asked for
     show: dict  # the event that shows the wall anew, as keywords of `.then()`
 
 
@@ -94,8 +94,10 @@ def build(shelf: Shelf, data: SharedData, tab: gr.Tab) -> BrowseTab:
     shown: dict[str, Any] = {"inputs": [model, page], "outputs": [status, wall, page, label, previous, following]}
     data_loaded = tab.select(handlers.wait_for_data, None, status, concurrency_limit=None, **PRIVATE)
     show = {"fn": handlers.show, **shown, **PRIVATE}
-    data_loaded.then(**show)
-    model.input(**show)
-    following.click(handlers.show_next, **shown, **PRIVATE)
-    previous.click(handlers.show_previous, **shown, **PRIVATE)
-    return BrowseTab(model, data_loaded, show)
+    events = [
+        data_loaded.then(**show),
+        model.input(**show),
+        following.click(handlers.show_next, **shown, **PRIVATE),
+        previous.click(handlers.show_previous, **shown, **PRIVATE),
+    ]
+    return BrowseTab(model, events, show)

@@ -4,7 +4,8 @@ import base64
 import binascii
 import io
 import re
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
@@ -30,6 +31,7 @@ class Handlers:
     """What the Draw tab does with what it is given."""
 
     shelf: Shelf
+    _decoding: threading.Lock = field(default_factory=threading.Lock)  # one large picture in memory at a time
 
     @friendly
     def read(self, strokes: Any, model: str, request: gr.Request) -> str:
@@ -38,7 +40,7 @@ class Handlers:
     @friendly
     def predict_strokes(self, strokes: list[list[list[float]]], model: str = "") -> dict:
         """Read a digit drawn with a pen. strokes: a list of strokes, each a list of points [x, y], any unit, y down.
-        model: one of the names that the page lists; empty for the default. Gives digit (0 to 9, null for an empty
+        model: one of the names that the page lists, or "" for the default. Gives digit (0 to 9, null for an empty
         drawing), probabilities (ten, for the digits 0 to 9, summing to 1) and the model's name."""
         classifier = self.shelf.find(model or self.shelf.default())
         return _as_json(classifier, classifier.predict_strokes(strokes))
@@ -46,11 +48,13 @@ class Handlers:
     @friendly
     def predict_image(self, image: str, model: str = "") -> dict:
         """Read a picture of one digit. image: a picture file (PNG, JPEG, WebP, GIF or BMP, up to 10 MB) as base64 text
-        or as a data: URL. model: one of the names that the page lists; empty for the default. Gives digit (0 to 9,
+        or as a data: URL. model: one of the names that the page lists, or "" for the default. Gives digit (0 to 9,
         null for a picture without ink), probabilities (ten, for the digits 0 to 9, summing to 1) and the model's name.
         """
         classifier = self.shelf.find(model or self.shelf.default())
-        return _as_json(classifier, classifier.predict_image(open_picture(io.BytesIO(_decode(image)))))
+        content = _decode(image)
+        with self._decoding:
+            return _as_json(classifier, classifier.predict_image(open_picture(io.BytesIO(content))))
 
 
 def _decode(image: object) -> bytes:
@@ -59,7 +63,8 @@ def _decode(image: object) -> bytes:
     if len(image) > MAX_PICTURE_BYTES * 4 / 3 + 100:
         raise InputError(f"The picture is too large; at most {MAX_PICTURE_BYTES // 2**20} MB are read.")
     try:
-        return base64.b64decode(re.sub(r"^data:[^,]{0,100},", "", image), validate=True)
+        text = re.sub(r"^data:[^,]{0,100},", "", image, flags=re.IGNORECASE)
+        return base64.b64decode("".join(text.split()), validate=True)  # many encoders break lines
     except (binascii.Error, ValueError):
         raise InputError("image must be a picture file as base64 text; this is no base64.") from None
 

@@ -9,7 +9,7 @@ import gradio as gr
 
 from mnist_demo.errors import DemoError
 
-# Options of the page's own events: no endpoint for clients, and no frame that flashes while they run.
+# Options of the page's own events: not documented as endpoints, and no frame that flashes while they run.
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])

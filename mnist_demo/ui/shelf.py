@@ -9,7 +9,9 @@ from torch import nn
 
 from mnist_demo.checkpoints import FOLDER, SUFFIX, list_checkpoints
 from mnist_demo.classifier import Classifier
+from mnist_demo.data import Data
 from mnist_demo.errors import InputError
+from mnist_demo.recipes import Recipe
 
 DEFAULT_MODEL = "cnn"
 MAX_VISITS = 100  # visits whose models are kept; the one idle longest is forgotten first
@@ -24,10 +26,11 @@ class Visit:
     count: int = 0  # models trained so far, forgotten ones included
     stop: threading.Event = field(default_factory=threading.Event)  # set to end the training under way
 
-    def keep(self, recipe_name: str, model: nn.Module) -> Classifier:
-        """Keep a trained network under a name of its own."""
+    def keep(self, recipe: Recipe, data: Data, model: nn.Module) -> Classifier:
+        """Keep a trained network under a name of its own, which tells of data that are not MNIST."""
         self.count += 1
-        classifier = Classifier(f"{recipe_name}, yours {self.count}", model)
+        name = f"{recipe.name}, yours {self.count}" + ("" if data.name == "MNIST" else f" ({data.name})")
+        classifier = Classifier(name, model)
         self.trained[classifier.name] = classifier
         while len(self.trained) > MAX_TRAINED:
             self.trained.popitem(last=False)
@@ -55,18 +58,21 @@ class Shelf:
 
     def find(self, name: str, session: str = "") -> Classifier:
         """A classifier by name. Raises InputError where it is not to be had, CheckpointError where it is damaged."""
-        if session in self._visits and name in self._visits[session].trained:
-            return self._visits[session].trained[name]
+        if session in self._visits and (own := self.visit(session).trained.get(name)):
+            return own
         if name not in list_checkpoints(self._folder):
-            choices = ", ".join(self.names(session)) or "none yet; train one in the Train tab"
-            raise InputError(f"The model {str(name)[:60]!r} is not here (any more); choose from: {choices}.")
+            choices = ", ".join(self.names(session))
+            remedy = f"choose from: {choices}" if choices else "there is none yet, train one in the Train tab"
+            raise InputError(f"The model {str(name)[:60]!r} is not here (any more); {remedy}.")
         with self._lock:
             if name not in self._shipped:
                 self._shipped[name] = Classifier.load(self._folder / f"{name}{SUFFIX}")
             return self._shipped[name]
 
     def visit(self, session: str) -> Visit:
-        """A visit's things, made when they are first asked for."""
+        """A visit's things, made when they are first asked for; kept by none where the session has no name."""
+        if not session:
+            return Visit()
         with self._lock:
             visit = self._visits.setdefault(session, Visit())
             self._visits.move_to_end(session)

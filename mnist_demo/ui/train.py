@@ -1,14 +1,16 @@
 """The Train tab: choose a recipe, watch its loss fall, and draw with the network that comes of it."""
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 
 import gradio as gr
-import pandas as pd
+import pandas as pd  # what gr.LinePlot takes, and brought along by Gradio
 from gradio.events import Dependency
 
+from mnist_demo.data import Data
 from mnist_demo.evaluation import evaluate
 from mnist_demo.models import count_parameters
 from mnist_demo.recipes import RECIPES, Recipe, find_recipe
@@ -16,12 +18,13 @@ from mnist_demo.reports import describe_training, percent, table
 from mnist_demo.training import Progress, train
 from mnist_demo.ui.events import PRIVATE, friendly, session
 from mnist_demo.ui.shared_data import SharedData
-from mnist_demo.ui.shelf import Shelf
+from mnist_demo.ui.shelf import Shelf, Visit
 
 UPDATE_SECONDS = 0.25  # between two updates of the page
 MAX_SECONDS = 900  # of one run, after which it is stopped
 POINTS = 200  # of the loss curve, each the mean of as many steps as it takes
 RUNS_AT_ONCE = 2  # of all visitors; the others wait
+NOTHING_LEARNED = "Stopped before the first step; nothing was learned."
 
 
 @friendly
@@ -55,7 +58,7 @@ class Run:
         return pd.DataFrame({"step": [min(i + width, len(self.losses)) for i in starts], "loss": means})
 
     def table(self) -> str:
-        return table(["epoch", "training loss", "test loss", "test accuracy"], self.epochs) if self.epochs else ""
+        return table(["epoch", "loss", "test loss", "test accuracy"], self.epochs) if self.epochs else ""
 
 
 @dataclass(frozen=True)
@@ -64,22 +67,35 @@ class Handlers:
 
     shelf: Shelf
     data: SharedData
+    _places: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(RUNS_AT_ONCE))
 
     @friendly
     def prepare(self, request: gr.Request) -> Iterator[tuple]:
         """Status, Start, Stop: fetch the data, and say so."""
         self.shelf.visit(session(request)).stop.clear()
-        yield "Waiting for a free place…", gr.Button(interactive=False), gr.Button(interactive=True)
+        yield "Preparing…", gr.Button(interactive=False), gr.Button(interactive=True)
         for status in self.data.follow():
             yield status, gr.skip(), gr.skip()
 
     @friendly
-    def run(self, name: str, request: gr.Request) -> Iterator[tuple]:
-        """Status, curve, table, and the choices of both model pickers, about four times a second."""
-        recipe = find_recipe(name)
+    def run(self, name: str, request: gr.Request) -> Generator[tuple, None, None]:
+        """Status, curve and table, about four times a second, from the wait for a place to the outcome."""
+        recipe, data = find_recipe(name), self.data.get()
         visit = self.shelf.visit(session(request))
-        yield f"Preparing {recipe.name}…", None, "", gr.skip(), gr.skip()
-        data = self.data.get()
+        while not self._places.acquire(timeout=UPDATE_SECONDS):
+            if visit.stop.is_set():
+                break
+            yield "Waiting until another visitor's training has ended…", None, ""
+        else:
+            try:
+                yield from self._train(recipe, data, visit)
+            finally:  # also where the page is closed and Gradio drops this generator
+                self._places.release()
+            return
+        yield NOTHING_LEARNED, None, ""
+
+    def _train(self, recipe: Recipe, data: Data, visit: Visit) -> Iterator[tuple]:
+        yield f"Preparing {recipe.name}…", None, ""
         run, model = Run(), recipe.build()
         started = shown = time.monotonic()
         with closing(train(model, data, recipe)) as training:
@@ -88,18 +104,23 @@ class Handlers:
                     break
                 run.add(progress)
                 if time.monotonic() - shown >= UPDATE_SECONDS:
-                    yield _say_progress(recipe, progress), run.curve(), run.table(), gr.skip(), gr.skip()
+                    yield _say_progress(recipe, progress), run.curve(), run.table()
                     shown = time.monotonic()
         if run.last is None:
-            yield "Stopped before the first step; nothing was learned.", None, "", gr.skip(), gr.skip()
+            yield NOTHING_LEARNED, None, ""
             return
         accuracy = evaluate(model, data.test).accuracy
-        name = visit.keep(recipe.name, model).name
-        picker = gr.Dropdown(self.shelf.names(session(request)))
-        yield _say_outcome(run.last, accuracy, name), run.curve(), run.table(), picker, picker
+        name = visit.keep(recipe, data, model).name
+        yield _say_outcome(run.last, accuracy, name), run.curve(), run.table()
 
     def stop(self, request: gr.Request) -> None:
         self.shelf.visit(session(request)).stop.set()
+
+    def offer(self, drawing: str, browsing: str, request: gr.Request) -> list[gr.Dropdown]:
+        """The pickers with the models there are now; what was chosen stays, unless it had to make room."""
+        names = self.shelf.names(session(request))
+        chosen = (name if name in names else self.shelf.default() for name in (drawing, browsing))
+        return [gr.Dropdown(names, value=name) for name in chosen]
 
 
 def _say_progress(recipe: Recipe, progress: Progress) -> str:
@@ -123,10 +144,11 @@ def _rest() -> tuple:
     return gr.Button(interactive=True), gr.Button(interactive=False)
 
 
-def build(shelf: Shelf, data: SharedData, pickers: list[gr.Dropdown]) -> Dependency:
+def build(shelf: Shelf, data: SharedData, pickers: tuple[gr.Dropdown, gr.Dropdown]) -> Dependency:
     """Lay out the tab and wire it; call inside its gr.Tab.
 
-    `pickers` are the dropdowns that will offer the trained models. Returns the event that is done when the data came.
+    `pickers` are the dropdowns in Draw and Browse that will offer the trained models. Returns the event that is done
+    when the data have come.
     """
     handlers = Handlers(shelf, data)
 
@@ -141,10 +163,9 @@ def build(shelf: Shelf, data: SharedData, pickers: list[gr.Dropdown]) -> Depende
 
     recipe.input(describe, recipe, description, queue=False, **PRIVATE)
     data_loaded = start.click(handlers.prepare, None, [status, start, stop], concurrency_limit=None, **PRIVATE)
-    training = data_loaded.success(
-        handlers.run, recipe, [status, curve, epochs, *pickers], concurrency_limit=RUNS_AT_ONCE, **PRIVATE
-    )
+    training = data_loaded.success(handlers.run, recipe, [status, curve, epochs], concurrency_limit=None, **PRIVATE)
     training.then(_rest, None, [start, stop], queue=False, **PRIVATE)
+    training.then(handlers.offer, [*pickers], [*pickers], queue=False, **PRIVATE)
     data_loaded.failure(_rest, None, [start, stop], queue=False, **PRIVATE)
     stop.click(handlers.stop, None, None, queue=False, **PRIVATE)
     return data_loaded

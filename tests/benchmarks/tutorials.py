@@ -87,7 +87,7 @@ def first_epoch(data: Data) -> Iterator[list[str]]:
     last = list(train(classifier.model, data, recipe, seed=1))[-1].result
     assert last
     fresh = classifier.record.epochs[0].train_loss
-    slip = "its first epoch is that of a network trained before"
+    slip = "its first epoch is as of a network trained before"
     yield ["004", slip, "`cnn`, cost of epoch 1", f"{last.train_loss:.4f}", f"{fresh:.4f}"]
 
 
