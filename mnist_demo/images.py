@@ -55,10 +55,11 @@ def picture_to_image(picture: Image.Image | np.ndarray) -> np.ndarray:
 
 
 def _upright(picture: Image.Image) -> Image.Image:
+    """A copy of the picture, turned as its EXIF entry says."""
     try:
         return ImageOps.exif_transpose(picture)
     except Exception:  # Pillow raises SyntaxError and others on damaged EXIF; the picture itself may be whole
-        return picture
+        return picture.copy()
 
 
 def _check_size(size: tuple[int, int]) -> None:

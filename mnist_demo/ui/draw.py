@@ -92,11 +92,11 @@ def build(shelf: Shelf) -> DrawTab:
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):
             pad = Sketchpad(elem_id="pad")
-            examples = [[_on_pad(design_strokes(name))] for name in EXAMPLES]
-            gr.Examples(examples, pad, label="Or try one", example_labels=EXAMPLES, api_visibility="private")
         with gr.Column(scale=6, min_width=300):
             answer = gr.HTML(figures.answer(BLANK), elem_id="answer")
             model = gr.Dropdown(shelf.names(), value=shelf.default() or None, label="Model", elem_id="draw-model")
+            examples = [[_on_pad(design_strokes(name))] for name in EXAMPLES]
+            gr.Examples(examples, pad, label="Example drawings", example_labels=EXAMPLES, api_visibility="private")
 
     # Every move of the pen asks; while an answer is on its way only the newest drawing waits.
     live = {"queue": False, "trigger_mode": "always_last"}
