@@ -8,11 +8,10 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from mnist_demo import commands
+from mnist_demo.classifier import DEFAULT_MODEL
 from mnist_demo.data import DATA_FOLDER
 from mnist_demo.errors import DemoError
 from mnist_demo.recipes import RECIPES
-
-DEFAULT_MODEL = "cnn"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -12,6 +12,8 @@ from mnist_demo.checkpoints import Record, find_checkpoint, load_checkpoint
 from mnist_demo.images import picture_to_image
 from mnist_demo.strokes import Strokes, strokes_to_image
 
+DEFAULT_MODEL = "cnn"  # the checkpoint that answers unless another is asked for
+
 
 @dataclass(frozen=True)
 class Prediction:

@@ -8,12 +8,11 @@ from pathlib import Path
 from torch import nn
 
 from mnist_demo.checkpoints import FOLDER, SUFFIX, list_checkpoints
-from mnist_demo.classifier import Classifier
+from mnist_demo.classifier import DEFAULT_MODEL, Classifier
 from mnist_demo.data import Data
 from mnist_demo.errors import InputError
 from mnist_demo.recipes import Recipe
 
-DEFAULT_MODEL = "cnn"
 MAX_VISITS = 100  # visits whose models are kept; the one idle longest is forgotten first
 MAX_TRAINED = 5  # models of a visit, about 2 MB each; the oldest is forgotten first
 
