@@ -10,7 +10,7 @@ from torch import nn
 
 from mnist_demo.checkpoints import Record, find_checkpoint, load_checkpoint
 from mnist_demo.images import picture_to_image
-from mnist_demo.strokes import Strokes, strokes_to_image
+from mnist_demo.strokes import SIDE, Strokes, strokes_to_image
 
 DEFAULT_MODEL = "cnn"  # the checkpoint that answers unless another is asked for
 
@@ -27,6 +27,10 @@ class Prediction:
     def confidence(self) -> float:
         """The answer's probability, 0.1 for a blank."""
         return max(self.probabilities)
+
+
+# The answer for every drawing without ink.
+BLANK = Prediction(None, [0.1] * 10, np.zeros((SIDE, SIDE), dtype=np.uint8))
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +58,7 @@ class Classifier:
     def predict_prepared(self, image: np.ndarray) -> Prediction:
         """Read an image that is already like MNIST's, (28, 28) uint8, 0 background to 255 ink."""
         if not image.any():
-            return Prediction(None, [0.1] * 10, image)
+            return BLANK
         with torch.inference_mode():
             pixels = torch.from_numpy(image).float().div_(255)[None, None]  # (1, 1, 28, 28)
             logits = self.model(pixels.to(next(self.model.parameters()).device))[0]

@@ -5,7 +5,7 @@ import re
 import numpy as np
 from PIL import Image
 
-from mnist_demo.classifier import Prediction
+from mnist_demo.classifier import BLANK, Prediction
 from mnist_demo.practice import practice_digits
 from mnist_demo.ui import figures
 
@@ -26,7 +26,7 @@ def test_an_answer_shows_digit_percentages_and_what_was_seen():
 
 
 def test_a_blank_asks_for_a_digit_and_claims_nothing():
-    html = figures.answer(Prediction(None, [0.1] * 10, np.zeros((28, 28), dtype=np.uint8)))
+    html = figures.answer(BLANK)
     assert "Draw a digit" in html and "10.0 %" not in html and "best" not in html
     assert set(re.findall(r'style="width:([\d.]+)%"', html)) == {"0.0"}
 

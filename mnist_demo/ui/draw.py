@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
-from mnist_demo.classifier import Classifier, Prediction
+from mnist_demo.classifier import BLANK, Classifier, Prediction
 from mnist_demo.errors import InputError
 from mnist_demo.images import open_picture
 from mnist_demo.practice import design_strokes
@@ -21,7 +20,6 @@ from mnist_demo.ui.events import PRIVATE, friendly, session
 from mnist_demo.ui.shelf import Shelf
 from mnist_demo.ui.sketchpad import Sketchpad
 
-BLANK = Prediction(None, [0.1] * 10, np.zeros((28, 28), dtype=np.uint8))
 EXAMPLES = ["crossed 7", "flagged 1", "open 4", "curly 2", "curly 9"]  # designs of practice digits
 MAX_PICTURE_BYTES = 10 * 2**20  # of a picture sent to /predict_image
 
