@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, Request, expect
 
 from mnist_demo.data import MNIST_FILES
 from mnist_demo.practice import DESIGNS
+from mnist_demo.ui.train import RUNS_AT_ONCE
 from tests.browser import chromium, draw_with_mouse, find_chromium
 from tests.conftest import served
 
@@ -184,12 +185,38 @@ def test_a_training_can_be_stopped_and_keeps_what_it_learned(page: Page):
     page.get_by_role("tab", name="Train").click()
     choose(page, "recipe", "mlp-dropout")
     page.locator("#start").click()
-    expect(page.locator("#train-status")).to_contain_text("Epoch 1 of 10, step ")
+    expect(page.locator("#train-status")).to_contain_text(re.compile(r"Epoch \d+ of 10, step "))
     page.locator("#stop").click()
     expect(page.locator("#train-status")).to_contain_text("Stopped at step")
     expect(page.locator("#start")).to_be_enabled()
     page.get_by_role("tab", name="Draw").click()
     choose(page, "draw-model", "mlp-dropout, yours 1 (practice digits)")
+
+
+def test_a_closed_page_gives_its_place_to_who_waits(browser: Browser, address: str):
+    def start_training() -> Page:
+        page = browser.new_page()
+        page.goto(address)
+        page.get_by_role("tab", name="Train").click()
+        choose(page, "recipe", "mlp-dropout")
+        page.locator("#start").click()
+        return page
+
+    under_way = re.compile(r"Epoch \d+ of 10")
+    pages = [start_training() for _ in range(RUNS_AT_ONCE)]
+    for page in pages:
+        expect(page.locator("#train-status")).to_contain_text(under_way)
+    waiting, leaving = start_training(), start_training()
+    for page in (waiting, leaving):
+        expect(page.locator("#train-status")).to_contain_text("Waiting until another visitor's training has ended")
+    leaving.locator("#stop").click()
+    expect(leaving.locator("#train-status")).to_contain_text("nothing was learned")
+    expect(leaving.locator("#start")).to_be_enabled()
+    pages[0].close()
+    expect(waiting.locator("#train-status")).to_contain_text(under_way)
+    assert "Epoch" in pages[1].locator("#train-status").inner_text()  # so it was not this place that came free
+    for page in (*pages[1:], waiting, leaving):
+        page.close()
 
 
 def test_practice_digits_are_labelled_with_the_reason_and_a_retry(browser: Browser, tmp_path: Path):
