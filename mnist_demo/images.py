@@ -1,4 +1,4 @@
-"""Any picture of a digit to a 28x28 image like MNIST's: find the ink, fit it to the box, centre it."""
+"""Any picture of a digit to a 28x28 image like MNIST's: find the ink, give it MNIST's thickness, fit it to the box."""
 
 import warnings
 from pathlib import Path
@@ -6,15 +6,23 @@ from typing import IO
 
 import numpy as np
 from PIL import Image, ImageOps
+from scipy import ndimage
 
 from mnist_demo.errors import InputError
-from mnist_demo.strokes import BOX, SIDE
+from mnist_demo.strokes import BOX, PEN, SIDE
 
 MAX_PIXELS = 50_000_000  # of a picture: what a phone's camera gives
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 WORKING_SIDE = 400  # pixels of the longer side that the ink is looked for at
-LEAST_CONTRAST = 24  # of 255: a picture with less between paper and ink is blank
-LEAST_INK = 0.35  # of the darkest ink: paler pixels are paper, its grain and its shadows
+WIDEST_PEN = 0.33  # of a picture's longer side: what is wider is paper or shadow
+GRAIN_SIZE = 1.5  # pixels: the paper's roughness is smoothed over so many
+LEAST_CONTRAST = 0.1  # of white: a picture with less between paper and ink is blank
+GRAIN = 6  # ink stands out from the paper by more than this many times the paper's roughness
+LEAST_PAPER = 0.15  # of white: below it, light is too weak to measure what ink takes of it
+LEAST_AREA = 0.0005  # of a picture: less ink is none
+LEAST_PIECE = 0.04  # of the largest connected piece of ink: smaller ones are specks
+FINE = 5  # pixels for one of the box: what the outline is measured on
+_NEIGHBOURS = np.ones((3, 3))  # a pixel touches all eight around it
 
 
 def open_picture(source: str | Path | IO[bytes]) -> Image.Image:
@@ -30,6 +38,8 @@ def open_picture(source: str | Path | IO[bytes]) -> Image.Image:
                 return picture.copy()
     except InputError:
         raise
+    except Image.DecompressionBombError:  # Pillow's own limit, before the size could be looked at
+        raise InputError(f"{name} has far more pixels than the {MAX_PIXELS // 10**6} million that are read.") from None
     except FileNotFoundError:
         raise InputError(f"There is no file {name}.") from None
     except Exception as error:  # Pillow's decoders raise anything, struct.error included, on a damaged file
@@ -48,10 +58,10 @@ def picture_to_image(picture: Image.Image | np.ndarray) -> np.ndarray:
         raise InputError(f"A picture must be a PIL image or a uint8 array; got {type(picture).__name__}.")
     _check_size(picture.size)
     try:
-        gray = _to_gray(_upright(picture))
+        channels = _to_channels(_upright(picture))
     except Exception as error:  # a file that is only now decoded, or a mode that Pillow cannot convert
         raise InputError(f"The picture, of mode {picture.mode}, cannot be decoded: {error}") from error
-    return _fit(_find_ink(gray))
+    return fit(find_ink(channels))
 
 
 def _upright(picture: Image.Image) -> Image.Image:
@@ -80,55 +90,145 @@ def _from_array(array: np.ndarray) -> Image.Image:
     return Image.fromarray(array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array)
 
 
-def _to_gray(picture: Image.Image) -> np.ndarray:
-    """Luminance, float32 (H, W) 0 to 255, the longer side about WORKING_SIDE at most; transparent parts as paper."""
-    if picture.mode == "I" or picture.mode.startswith("I;16"):  # 16 bits a pixel, which Pillow would clip to 8
+def _to_channels(picture: Image.Image) -> np.ndarray:
+    """float32 (H, W, 1 or 3), 0 to 1, the longer side about WORKING_SIDE at most; transparent parts as paper."""
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):  # of 8 or 16 bits, or 0 to 1: none says which
         step = -(-max(picture.size) // (2 * WORKING_SIDE))
-        picture = Image.fromarray((np.asarray(picture)[::step, ::step] / 257).clip(0, 255).astype(np.uint8))
-    elif picture.mode not in ("L", "RGB", "F"):
+        values = np.asarray(picture, dtype=np.float32)[::step, ::step]
+        full = next((full for full in (1, 255, 65_535) if values.max() <= full), float(values.max()))
+        picture = Image.fromarray((values * (255 / full)).clip(0, 255).astype(np.uint8))
+    elif picture.mode not in ("L", "RGB"):
         picture = picture.convert("RGBA")
     if max(picture.size) > WORKING_SIDE:
         picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
-    gray = np.asarray(picture.convert("L"), dtype=np.float32)
-    if picture.mode != "RGBA":
-        return gray
-    opaque = np.asarray(picture.getchannel("A"), dtype=np.float32) / 255
-    if opaque.min() > 0.99:
-        return gray
-    # Paper under a transparent picture: white for dark ink, black for light ink.
-    ink = float((gray * opaque).sum() / max(opaque.sum(), 1e-9))
-    paper = 255.0 if ink < 128 else 0.0
-    return gray * opaque + paper * (1 - opaque)
+    pixels = np.asarray(picture, dtype=np.float32).reshape(picture.height, picture.width, -1) / 255
+    if pixels.shape[2] < 4:
+        return pixels
+    channels, opaque = pixels[:, :, :3], pixels[:, :, 3:]
+    return channels * opaque + (1 - opaque) * _paper_behind(channels[opaque[:, :, 0] > 0.9])
 
 
-def _find_ink(gray: np.ndarray) -> np.ndarray:
-    """How much ink each pixel holds, float32 (H, W) 0 to 1, against a background as bright as the picture's border."""
-    border = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
-    paper = float(np.median(border))
-    darker, lighter = paper - float(gray.min()), float(gray.max()) - paper
-    contrast = max(darker, lighter)
-    if contrast < LEAST_CONTRAST:
-        return np.zeros_like(gray)
-    ink = (paper - gray if darker >= lighter else gray - paper) / contrast
-    return np.where(ink >= LEAST_INK, ink, 0.0)
+def _paper_behind(colours: np.ndarray) -> np.ndarray:
+    """What to put behind a transparent picture, (3,), from the colours (N, 3) of its opaque parts.
+
+    Where those differ, the picture brought its own paper. Else they are ink: on white if it is dark, on black if not.
+    """
+    if not len(colours):
+        return np.ones(3, dtype=np.float32)
+    if np.ptp(colours, axis=0).max() > LEAST_CONTRAST:
+        return np.median(colours, axis=0)
+    return np.full(3, 1.0 if colours.mean() < 0.5 else 0.0, dtype=np.float32)
 
 
-def _fit(ink: np.ndarray) -> np.ndarray:
-    """Scale the ink into MNIST's 20-pixel box and put its centre of mass at the centre of 28x28."""
-    image = np.zeros((SIDE, SIDE), dtype=np.uint8)
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    if not len(rows):
-        return image
-    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    height, width = ink.shape
-    scale = BOX / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    digit = np.asarray(Image.fromarray(np.rint(ink * 255).astype(np.uint8)).resize(size, Image.Resampling.BOX))
-    weights = digit.astype(np.float64) + 1e-9
-    offsets = []
-    for axis, length in ((1, size[1]), (0, size[0])):
-        centre = (weights.sum(axis=axis) * np.arange(length)).sum() / weights.sum()
-        offsets.append(int(np.clip(round(SIDE / 2 - centre), 0, SIDE - length)))
-    top, left = offsets
-    image[top : top + size[1], left : left + size[0]] = digit
-    return image
+def find_ink(channels: np.ndarray) -> np.ndarray:
+    """How much ink each pixel of a picture float32 (H, W, 1 or 3), 0 to 1, holds: float32 (H, W); specks are left out.
+
+    The light on the paper may change from place to place. Ink is told from paper by N. Otsu, "A threshold selection
+    method from gray-level histograms" (1979), and by standing out from the paper's grain.
+    """
+    contrast = _against_paper(channels)
+    grain = float(np.median(contrast))
+    if np.quantile(contrast, 1 - LEAST_AREA) <= max(LEAST_CONTRAST, GRAIN * grain):
+        return np.zeros_like(contrast)
+    full = float(np.median(contrast[contrast > _otsu(contrast)]))  # an inked pixel's contrast
+    pieces, count = ndimage.label(contrast > max(full / 2, GRAIN * grain), structure=_NEIGHBOURS)
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1)
+    sizes[0] = 0  # the paper
+    sizes[_frames(pieces, sizes)] = 0
+    # Pixels at the edge of a stroke hold less than half and still some ink.
+    kept = ndimage.binary_dilation((sizes >= max(1, LEAST_PIECE * sizes.max()))[pieces], structure=_NEIGHBOURS)
+    return np.where(kept, (contrast / full).clip(0, 1), 0).astype(np.float32)
+
+
+def _frames(pieces: np.ndarray, sizes: np.ndarray) -> list[int]:
+    """The pieces that touch three sides of the picture or more, where there are others: a table's edge, a frame."""
+    sides = [set(np.unique(side)) for side in (pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1])]
+    frames = [piece for piece in range(1, len(sizes)) if sum(piece in side for side in sides) >= 3]
+    rest = np.delete(sizes, frames)
+    return frames if rest.max() > LEAST_AREA * pieces.size else []
+
+
+def _against_paper(channels: np.ndarray) -> np.ndarray:
+    """Contrast of each pixel of (H, W, 1 or 3) against the paper around it, (H, W), 0 to 1; 0 where it is no ink.
+
+    Paper is what remains when all that is thinner than the widest pen is closed over (gray-scale morphology; J. Serra,
+    "Image analysis and mathematical morphology", 1982).
+    """
+    gray, dark = _choose_channel(channels)
+    window = int(WIDEST_PEN * max(gray.shape)) // 2 * 2 + 1
+    # Beyond its border a picture goes on as it slopes, or else a shadow's edge would end there in a corner of ink.
+    shades = np.pad(ndimage.gaussian_filter(gray, GRAIN_SIZE), window, mode="reflect", reflect_type="odd")
+    closed = (ndimage.grey_closing if dark else ndimage.grey_opening)(shades, size=window)
+    paper = closed[window:-window, window:-window]
+    # Ink swallows a share of the light that falls on paper; what shines on a dark ground adds to it.
+    contrast = (paper - gray) / np.maximum(paper, LEAST_PAPER) if dark else gray - paper
+    return np.maximum(contrast, 0)
+
+
+def _choose_channel(channels: np.ndarray) -> tuple[np.ndarray, bool]:
+    """The channel (H, W) that shows the ink best, and whether ink is darker in it than paper.
+
+    Paper is most of the picture, and its light changes slowly: a quadratic surface that most pixels lie near. The
+    pixel farthest from that surface is ink.
+    """
+    height, width = channels.shape[:2]
+    step = -(-max(height, width) // 100)  # so many pixels tell a surface
+    y, x = np.mgrid[0:height, 0:width] / max(height, width)
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
+    some = terms[::step, ::step].reshape(-1, 6)
+    farthest, chosen = -1.0, (channels[:, :, 0], True)
+    for gray in np.moveaxis(channels, 2, 0):
+        values = gray[::step, ::step].ravel()
+        near = np.ones(len(values), dtype=bool)
+        for _ in range(3):  # each time without what is far off
+            surface = np.linalg.lstsq(some[near], values[near], rcond=None)[0]
+            off = np.abs(values - some @ surface)
+            near = off <= 3 * np.median(off) + 1e-3
+        rest = ndimage.gaussian_filter(gray, 0.5) - terms @ surface
+        for dark, distance in ((True, -rest.min()), (False, rest.max())):
+            if distance > farthest + 1e-6:  # of equal channels the first, of equal signs dark ink
+                farthest, chosen = distance, (gray, dark)
+    return chosen
+
+
+def _otsu(values: np.ndarray) -> float:
+    """The threshold that parts values into two classes with the greatest variance between them."""
+    counts, edges = np.histogram(values, bins=128)
+    centres = (edges[:-1] + edges[1:]) / 2
+    below, total = counts.cumsum()[:-1], (counts * centres).cumsum()
+    above = counts.sum() - below
+    between = below * above * (total[:-1] / below - (total[-1] - total[:-1]) / above) ** 2
+    return float(edges[1 + between.argmax()])
+
+
+def fit(ink: np.ndarray) -> np.ndarray:
+    """Ink (H, W), 0 to 1, as MNIST would have it: uint8 (28, 28), in its box, centred by mass, as thick as its pen.
+
+    The outline is moved in or out until the pen is as wide as `strokes` draws it. How wide it was is told by how deep
+    inked pixels lie below the outline: in a stroke of constant width the median depth is a quarter of that width.
+    """
+    if not ink.any():
+        return np.zeros((SIDE, SIDE), dtype=np.uint8)
+    enlarged = _enlarge(ink)
+    inside = enlarged > enlarged.max() / 2  # a hairline pales where the picture is larger than what is measured on
+    rows, columns = np.nonzero(inside)
+    # Signed distance of each pixel's centre to the outline, positive on ink.
+    depth = ndimage.distance_transform_edt(inside) - ndimage.distance_transform_edt(~inside)
+    depth -= np.copysign(0.5, depth)
+    half = 2 * float(np.median(depth[inside]))
+    extent = max(np.ptp(rows), np.ptp(columns)) + 1
+    # Fine pixels a pixel of the result: the pen's path fills the box as in `strokes.normalise`; a blot fits into it.
+    unit = max((extent - 2 * half) / (BOX - PEN - 1), extent / SIDE)
+    steps = (np.arange(SIDE) - SIDE / 2) * unit
+    where = np.meshgrid(rows.mean() + steps, columns.mean() + steps, indexing="ij")
+    depth = ndimage.map_coordinates(depth, where, order=1, mode="nearest") - half
+    return np.rint(255 * (depth / unit + PEN / 2 + 0.5).clip(0, 1)).astype(np.uint8)
+
+
+def _enlarge(ink: np.ndarray) -> np.ndarray:
+    """The inked part of a picture, scaled to FINE times the box, with a margin as wide as the field."""
+    rows, columns = (np.flatnonzero((ink > 0.5).any(axis=axis)) for axis in (1, 0))
+    part = np.pad(ink, 1)[rows[0] : rows[-1] + 3, columns[0] : columns[-1] + 3]
+    scale = BOX * FINE / max(part.shape)
+    size = tuple(max(1, round(length * scale)) for length in part.shape[::-1])
+    return np.pad(np.asarray(Image.fromarray(part).resize(size, Image.Resampling.BICUBIC)), SIDE * FINE // 2)

@@ -12,12 +12,13 @@ import numpy as np
 
 from mnist_demo.errors import InputError
 
-Strokes = Sequence[Sequence[Sequence[float]]]
+Strokes = Sequence[Sequence[Sequence[float]]] | Sequence[np.ndarray]
 
 SIDE = 28  # pixels of an image's side
 BOX = 20.0  # pixels of the box that MNIST's digits fill
 PEN = 2.7  # pixels of the pen's width: with it the 7,494 UCI pen digits have MNIST's mean ink a class (0.1315 of 1)
 SPACING = 0.5  # pixels between the points of a resampled path
+SLIP, FAR, MAX_SLIPS = 0.08, 0.15, 2  # a slip's extent, and its distance from the rest, as shares of the largest extent
 MAX_STROKES, MAX_POINTS = 500, 20_000
 MAX_COORDINATE, LEAST_EXTENT = 1e9, 1e-100  # what fits between them can be scaled without overflow; less is a dot
 MAX_RESAMPLED = 4_000  # segments of one drawing: what bounds the work of a scribble
@@ -73,8 +74,10 @@ def resample(path: np.ndarray, spacing: float) -> np.ndarray:
 def normalise(paths: list[np.ndarray], pen: float = PEN) -> list[np.ndarray]:
     """Scale checked paths so that their ink fits MNIST's 20-pixel box and its centre of mass is at the image's centre.
 
-    Returns resampled paths in pixels, at least one point a stroke. `paths` must hold at least one point.
+    Strokes that are slips of the pen are left out. Returns resampled paths in pixels, at least one point a stroke.
+    `paths` must hold at least one point.
     """
+    paths = without_slips(paths)
     points = np.concatenate(paths)
     low, high = points.min(axis=0), points.max(axis=0)
     extent = float((high - low).max())
@@ -87,6 +90,23 @@ def normalise(paths: list[np.ndarray], pen: float = PEN) -> list[np.ndarray]:
     # Points lie at equal distances, so their mean is the centre of mass of the ink.
     centre = np.concatenate(paths).mean(axis=0)
     return [path - centre + SIDE / 2 for path in paths]
+
+
+def without_slips(paths: list[np.ndarray]) -> list[np.ndarray]:
+    """The paths without one or two dots far from the others: a pen or a finger that touched where nothing was meant.
+
+    Such a dot would have the digit scaled down and moved aside. More of them are meant, and so is one close by.
+    """
+    extents = [float(np.ptp(path, axis=0).max()) for path in paths]
+    rest = np.concatenate([path for path, extent in zip(paths, extents, strict=True) if extent >= SLIP * max(extents)])
+    margin = FAR * max(extents)
+    low, high = rest.min(axis=0) - margin, rest.max(axis=0) + margin
+    meant = [
+        path
+        for path, extent in zip(paths, extents, strict=True)
+        if extent >= SLIP * max(extents) or ((path[0] >= low) & (path[0] <= high)).all()
+    ]
+    return meant if len(paths) - len(meant) <= MAX_SLIPS else paths
 
 
 def rasterise(paths: list[np.ndarray], pen: float = PEN) -> np.ndarray:

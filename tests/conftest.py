@@ -15,15 +15,18 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
 
 from mnist_demo import data as data_module
+from mnist_demo import handwriting, pendigits
 from mnist_demo.checkpoints import Record, save_checkpoint
 from mnist_demo.data import Data, practice_data
 from mnist_demo.evaluation import EpochResult
-from mnist_demo.practice import design_strokes
+from mnist_demo.pendigits import PenDigit
+from mnist_demo.practice import design_strokes, practice_paths
 from mnist_demo.recipes import Recipe
 
 ROOT = Path(__file__).parent.parent
@@ -46,6 +49,22 @@ def mnist() -> Data:
     if not MNIST_FOLDER:
         pytest.skip("needs real MNIST: set MNIST_DEMO_DATA to a folder that holds MNIST/raw")
     return data_module.load_mnist(Path(MNIST_FOLDER))
+
+
+@pytest.fixture(scope="session")
+def pen_digits() -> list[PenDigit]:
+    if not MNIST_FOLDER or not (Path(MNIST_FOLDER) / pendigits.FILE).is_file():
+        pytest.skip("needs UCI's pen digits: set MNIST_DEMO_DATA to a folder that holds pendigits")
+    return pendigits.load_pen_digits(Path(MNIST_FOLDER))
+
+
+@pytest.fixture
+def few_writers(monkeypatch: pytest.MonkeyPatch) -> list[PenDigit]:
+    """Ten digits each of writers 1, 24 and 30, and few drawings of other kinds to train on beside them."""
+    for name in ("PRACTICE", "NO_DIGITS", "SEVERALS"):
+        monkeypatch.setattr(handwriting, name, 20)
+    rng = np.random.default_rng(0)
+    return [PenDigit(digit, writer, practice_paths(digit, rng)) for writer in (1, 24, 30) for digit in range(10)]
 
 
 @pytest.fixture
@@ -80,13 +99,15 @@ def record_of(recipe: Recipe) -> Record:
     )
 
 
-def draw(name: str = "closed 4", side: int = 300, ink: int = 20, paper: int = 235, box: float = 0.5) -> Image.Image:
-    """A design drawn on a gray picture, off its centre."""
+def draw(
+    name: str = "closed 4", side: int = 300, ink: int = 20, paper: int = 235, box: float = 0.5, width: float = 0.14
+) -> Image.Image:
+    """A design drawn on a gray picture, off its centre, with a pen as wide as that share of the digit's box."""
     picture = Image.new("L", (side, side), paper)
     pen = ImageDraw.Draw(picture)
     for stroke in design_strokes(name):
         points = [(side * (0.1 + box * x / 100), side * (0.3 + box * y / 100)) for x, y in stroke]
-        pen.line(points, fill=ink, width=round(side * box * 0.14), joint="curve")
+        pen.line(points, fill=ink, width=round(side * box * width), joint="curve")
     return picture
 
 

@@ -92,3 +92,16 @@ def test_a_scribble_of_all_points_allowed_is_bounded_work():
     started = time.process_time()
     assert strokes_to_image([scribble.tolist()]).any()
     assert time.process_time() - started < 10  # 0.2 s here; a bound on runaway work, not a speed
+
+
+def test_a_slip_of_the_pen_is_left_out_and_a_dot_alone_is_drawn():
+    seven = [np.array([[0.0, 0.0], [60.0, 0.0], [30.0, 100.0]])]
+    slip = np.array([[-80.0, 140.0], [-79.0, 141.0]])
+    assert np.array_equal(strokes_to_image([*seven, slip]), strokes_to_image(seven))
+    assert strokes_to_image([slip]).any()
+    dot = np.array([[30.0, 108.0], [31.0, 108.0]])  # close by, as of an exclamation mark
+    dotted = [np.array([[x, 200.0]]) for x in range(0, 300, 60)]  # too many for slips
+    for more in ([dot], dotted):
+        assert not np.array_equal(strokes_to_image([*seven, *more]), strokes_to_image(seven))
+    hat = np.array([[60.0, 0.0], [75.0, 0.0]])  # short, but meant
+    assert not np.array_equal(strokes_to_image([*seven, hat]), strokes_to_image(seven))
