@@ -5,7 +5,7 @@ import hashlib
 import json
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from mnist_demo.calibration import Calibration
 from mnist_demo.errors import CheckpointError
 from mnist_demo.evaluation import EpochResult
 from mnist_demo.recipes import RECIPES, Recipe
@@ -41,6 +42,8 @@ class Record:
     device: str  # "cpu" or "cuda"
     threads: int  # of the CPU
     hardware: str  # the machine's processor, or its GPU
+    credit: str = ""  # whose data it learned, where their licence asks to be told
+    calibration: Calibration = field(default_factory=Calibration)
     torch_version: str = torch.__version__
     format_version: int = FORMAT_VERSION
 
@@ -143,9 +146,12 @@ def _parse(path: Path, header: dict[str, str]) -> Record:
             f"{path} has format version {version}; this program reads {FORMAT_VERSION}. Train it again."
         )
     try:
-        fields = [field.name for field in dataclasses.fields(Record)]
+        fields = [one.name for one in dataclasses.fields(Record)]
+        # Headers written before these two were known say by their absence that there is none.
+        header = {"calibration": "{}", "credit": '""', **header}
         values: dict[str, Any] = {name: json.loads(header[name]) for name in fields}
         values["recipe"] = Recipe.from_dict(values["recipe"])
+        values["calibration"] = Calibration(**values["calibration"])
         values["epochs"] = [EpochResult(**epoch) for epoch in values["epochs"]]
         return Record(**values)
     except (KeyError, TypeError, ValueError, AttributeError) as error:  # InputError is a ValueError

@@ -8,20 +8,29 @@ import torch
 from PIL import Image
 from torch import nn
 
+from mnist_demo.calibration import Calibration
 from mnist_demo.checkpoints import Record, find_checkpoint, load_checkpoint
+from mnist_demo.data import NO_DIGIT, SEVERAL
 from mnist_demo.images import picture_to_image
 from mnist_demo.strokes import SIDE, Strokes, strokes_to_image
 
-DEFAULT_MODEL = "cnn"  # the checkpoint that answers unless another is asked for
+DEFAULT_MODEL = "sketch"  # the checkpoint that answers unless another is asked for
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A network's answer for one digit."""
+    """A network's answer for one drawing.
+
+    A drawing that is no digit still has the digit that it is likest. Networks that were taught digits alone cannot
+    tell: for them everything but a blank is one, with a score of 1.
+    """
 
     digit: int | None  # 0 to 9, None for a blank
-    probabilities: list[float]  # ten, for the digits 0 to 9, summing to 1; all 0.1 for a blank
+    probabilities: list[float]  # ten, of the digits 0 to 9 if it is one, summing to 1; all 0.1 for a blank
     image: np.ndarray  # uint8 (28, 28), 0 background to 255 ink: what the network saw
+    digit_score: float = 1.0  # how likely it is one digit and nothing else, 0 to 1
+    is_digit: bool = True  # whether that reaches the network's threshold; False for a blank
+    is_several: bool = False  # where it is no digit: whether it looks like several, side by side
 
     @property
     def confidence(self) -> float:
@@ -30,7 +39,7 @@ class Prediction:
 
 
 # The answer for every drawing without ink.
-BLANK = Prediction(None, [0.1] * 10, np.zeros((SIDE, SIDE), dtype=np.uint8))
+BLANK = Prediction(None, [0.1] * 10, np.zeros((SIDE, SIDE), dtype=np.uint8), digit_score=0.0, is_digit=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +56,10 @@ class Classifier:
         path = find_checkpoint(name_or_path)
         return cls(path.stem, *load_checkpoint(path))
 
+    @property
+    def calibration(self) -> Calibration:
+        return self.record.calibration if self.record else Calibration()
+
     def predict_strokes(self, strokes: Strokes) -> Prediction:
         """Read pen strokes: a list of strokes, each a list of (x, y) in any unit, y down. Raises InputError."""
         return self.predict_prepared(strokes_to_image(strokes))
@@ -61,6 +74,9 @@ class Classifier:
             return BLANK
         with torch.inference_mode():
             pixels = torch.from_numpy(image).float().div_(255)[None, None]  # (1, 1, 28, 28)
-            logits = self.model(pixels.to(next(self.model.parameters()).device))[0]
-            probabilities = logits.double().softmax(dim=0).tolist()
-        return Prediction(int(np.argmax(probabilities)), probabilities, image)
+            logits = self.model(pixels.to(next(self.model.parameters()).device))[0].cpu()  # (10,) or (12,)
+        probabilities = self.calibration.probabilities(logits).tolist()
+        score = self.calibration.scores(logits).item()
+        is_digit = score >= self.calibration.least_score
+        is_several = not is_digit and bool(logits[SEVERAL] > logits[NO_DIGIT])
+        return Prediction(int(np.argmax(probabilities)), probabilities, image, score, is_digit, is_several)

@@ -10,8 +10,10 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import torch
+from torch import nn
 from tqdm import tqdm
 
+from mnist_demo.calibration import Calibration, calibrate
 from mnist_demo.checkpoints import (
     FOLDER,
     SUFFIX,
@@ -22,16 +24,18 @@ from mnist_demo.checkpoints import (
     load_record,
     save_checkpoint,
 )
-from mnist_demo.classifier import Classifier
+from mnist_demo.classifier import Classifier, Prediction
 from mnist_demo.data import Data, download_mnist, load_mnist, missing_files, practice_data
 from mnist_demo.errors import InputError
-from mnist_demo.evaluation import EpochResult, evaluate
+from mnist_demo.evaluation import EpochResult, compute_logits, evaluate
+from mnist_demo.handwriting import handwriting_data, written_by_others
 from mnist_demo.hardware import hardware_name
 from mnist_demo.images import open_picture
 from mnist_demo.models import count_parameters
+from mnist_demo.pendigits import CREDIT, PenDigit, load_pen_digits
 from mnist_demo.recipes import RECIPES, Recipe, find_recipe
 from mnist_demo.reports import describe_training, evaluation_table, percent, recipe_table, record_note
-from mnist_demo.training import Progress, train
+from mnist_demo.training import Progress, split, train
 
 INTERRUPTED = 130  # the exit code of a program ended by Ctrl-C
 
@@ -53,7 +57,12 @@ def run_train(options: Namespace) -> int:
     if options.device == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: torch finds no CUDA GPU here; use --device cpu.")
     recipe = find_recipe(options.recipe).change(epochs=options.epochs, batch_size=options.batch_size, lr=options.lr)
+    pen_digits = _get_pen_digits(options.data, recipe) if recipe.writers else []
+    # Better missed before a training than after it.
+    lent = load_record(find_checkpoint(recipe.calibrated_as)).calibration if recipe.calibrated_as else None
     data = get_data(options.data)
+    if recipe.writers:
+        data = handwriting_data(data, pen_digits, recipe.writers)
     path = _choose_path(options.out, _run_name(recipe, data, options.seed))
     check_writable(path)
     model = recipe.build(options.seed)
@@ -84,12 +93,33 @@ def run_train(options: Namespace) -> int:
             device=options.device,
             threads=torch.get_num_threads(),
             hardware=hardware,
+            credit=CREDIT if recipe.writers else "",
+            calibration=_calibrate(model, recipe, data, pen_digits, lent if finished else None),
         )
         save_checkpoint(path, model, record)
     if not finished:
         print(f"Stopped at step {progress.step:,} of {progress.steps:,}.")
     print(f"Test accuracy {percent(tested.accuracy)} after {progress.seconds:.1f} s of training; kept in {path}")
     return 0 if finished else INTERRUPTED
+
+
+def _calibrate(
+    model: nn.Module, recipe: Recipe, data: Data, pen_digits: list[PenDigit], lent: Calibration | None
+) -> Calibration:
+    """As measured on all digits that the recipe leaves out; where it leaves out none, as lent to a whole run."""
+    if recipe.calibrated_as:
+        return lent if lent and recipe == find_recipe(recipe.name) else Calibration()
+    if not recipe.writers:
+        return Calibration()
+    left_out = (written_by_others(pen_digits, recipe.writers), split(data.train, recipe.validation)[1])
+    logits = torch.cat([compute_logits(model, digits) for digits in left_out])
+    return calibrate(logits, torch.cat([digits.labels for digits in left_out]))
+
+
+def _get_pen_digits(where: str, recipe: Recipe) -> list[PenDigit]:
+    if where == "practice":
+        raise InputError(f"Recipe {recipe.name!r} learns people's strokes: --data must name a folder that has them.")
+    return load_pen_digits(Path(where))
 
 
 def _choose_path(out: Path | None, run_name: str) -> Path:
@@ -116,7 +146,7 @@ def _follow(
                 bar.write(f"step {progress.step:,} of {progress.steps:,}: loss {progress.loss:.4f}")
             if result := progress.result:
                 results.append(result)
-                line = f"epoch {progress.epoch:2d} of {recipe.epochs}: cost {result.train_loss:.4f}, "
+                line = f"epoch {progress.epoch:2d} of {recipe.all_epochs}: cost {result.train_loss:.4f}, "
                 line += f"test loss {result.test_loss:.4f}, test accuracy {percent(result.test_accuracy)}"
                 if result.validation_accuracy is not None:
                     line += f", validation accuracy {percent(result.validation_accuracy)}"
@@ -178,11 +208,17 @@ def run_predict(options: Namespace) -> int:
             print(f"Error: {error}", file=sys.stderr)
             failures += 1
             continue
-        answer = (
-            "no ink found" if prediction.digit is None else f"{prediction.digit} ({percent(prediction.confidence)})"
-        )
-        print(f"{picture}: {answer}")
+        print(f"{picture}: {_say_answer(prediction)}")
     return 1 if failures else 0
+
+
+def _say_answer(prediction: Prediction) -> str:
+    if prediction.digit is None:
+        return "no ink found"
+    answer = f"{prediction.digit} ({percent(prediction.confidence)})"
+    if prediction.is_digit:
+        return answer
+    return f"{'several digits, read one at a time' if prediction.is_several else 'not a digit'}; likest to {answer}"
 
 
 def run_show(options: Namespace) -> int:

@@ -30,12 +30,15 @@ SILENCE_SECONDS, FILE_SECONDS = 15, 300  # a mirror's silence, and a file's whol
 MAX_FILE_BYTES = 20_000_000  # of a packed file; the largest has 9,912,422
 
 
+NO_DIGIT, SEVERAL = 10, 11  # what else a drawing can be than one of the ten digits
+
+
 @dataclass(frozen=True)
 class Digits:
     """A set of labelled digits."""
 
     images: Tensor  # uint8 (N, 1, 28, 28), 0 background to 255 ink
-    labels: Tensor  # int64 (N,), 0 to 9
+    labels: Tensor  # int64 (N,), 0 to 9; in training also NO_DIGIT and SEVERAL
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -89,7 +92,7 @@ def load_mnist(folder: Path) -> Data:
     if missing := missing_files(folder):
         raise DataError(f"The data folder lacks {', '.join(missing)}.", how_to_place(folder))
     for name, (size, md5) in MNIST_FILES.items():
-        if problem := _find_damage(raw / name, size, md5):
+        if problem := find_damage(raw / name, size, md5):
             raise DataError(f"{name} is damaged: {problem}.", f"Delete it, or replace it. {how_to_place(folder)}")
     # Torchvision takes 150 MB of memory and a second, so it is imported only where data are read. Its readers are used
     # and not its class, which would rather load a pickle that an old version left beside the checked files.
@@ -105,7 +108,8 @@ def load_mnist(folder: Path) -> Data:
     return make_data("MNIST", train, test)
 
 
-def _find_damage(path: Path, size: int, md5: str) -> str | None:
+def find_damage(path: Path, size: int, md5: str) -> str | None:
+    """What tells a file from the original of so many bytes and that checksum, None where nothing does."""
     try:
         if (found := path.stat().st_size) != size:
             return f"it has {found:,} bytes instead of {size:,}"

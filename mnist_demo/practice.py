@@ -4,6 +4,8 @@ A design is drawn on a field 100 units wide and high, y down, as people write it
 through its points; a point written twice is a corner. They are not MNIST and must be labelled wherever they show.
 """
 
+from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -15,10 +17,13 @@ DESIGNS: dict[str, tuple[int, list[list[tuple[int, int]]]]] = {
     "round 0": (0, [[(54, 5), (24, 16), (11, 50), (24, 86), (50, 95), (78, 82), (89, 48), (77, 15), (52, 5)]]),
     "narrow 0": (0, [[(52, 4), (34, 20), (28, 50), (34, 82), (50, 96), (66, 82), (72, 50), (66, 18), (50, 4)]]),
     "open 0": (0, [[(66, 10), (40, 8), (18, 35), (18, 70), (45, 95), (75, 80), (84, 45), (70, 16), (48, 10)]]),
+    "slashed 0": (0, [[(54, 5), (24, 16), (11, 50), (24, 86), (50, 95), (78, 82), (89, 48), (77, 15), (52, 5)], [(22, 80), (78, 20)]]),
+    "0 with a slash inside": (0, [[(70, 6), (34, 18), (14, 56), (24, 90), (52, 92), (82, 62), (88, 24), (68, 6)], [(36, 66), (66, 34)]]),
     "plain 1": (1, [[(50, 4), (50, 50), (50, 96)]]),
     "slanted 1": (1, [[(64, 4), (52, 50), (38, 96)]]),
     "flagged 1": (1, [[(30, 30), (46, 20), (58, 4), (58, 4), (57, 96)]]),
     "1 with a foot": (1, [[(30, 26), (52, 5), (52, 5), (52, 95)], [(26, 95), (80, 95)]]),
+    "1 with a high foot": (1, [[(28, 22), (50, 12), (68, 4), (68, 4), (54, 96)], [(8, 84), (92, 82)]]),
     "long-flagged 1": (1, [[(18, 46), (40, 26), (60, 4), (60, 4), (58, 96)]]),
     "round 2": (2, [[(16, 26), (28, 8), (52, 4), (76, 16), (76, 38), (50, 66), (14, 95), (14, 95), (88, 94)]]),
     "curly 2": (2, [[(18, 24), (42, 5), (72, 14), (74, 40), (46, 74), (22, 92), (13, 82), (28, 74), (54, 88), (90, 92)]]),
@@ -51,12 +56,12 @@ DESIGNS: dict[str, tuple[int, list[list[tuple[int, int]]]]] = {
 }  # fmt: skip
 
 
-def smooth(points: list[tuple[int, int]]) -> np.ndarray:
+def smooth(points: Sequence[Sequence[float] | np.ndarray]) -> np.ndarray:
     """A curve (n, 2) float64 through a stroke's points, sharp only where a point is written twice.
 
     Catmull and Rom's spline ("A class of local interpolating splines", 1974), one a piece between corners.
     """
-    corners = [i for i in range(1, len(points)) if points[i] == points[i - 1]]
+    corners = [i for i in range(1, len(points)) if np.array_equal(points[i], points[i - 1])]
     bounds = [0, *corners, len(points)]
     pieces = [_spline(np.array(points[a:b], dtype=float)) for a, b in pairwise(bounds)]
     return np.concatenate(pieces)
@@ -81,35 +86,47 @@ def design_strokes(name: str) -> Strokes:
     return [[(round(x, 1), round(y, 1)) for x, y in smooth(stroke).tolist()] for stroke in DESIGNS[name][1]]
 
 
-def warp(paths: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
+def warp(paths: list[np.ndarray], rng: np.random.Generator, strength: float = 1.0) -> list[np.ndarray]:
     """Another hand's version of paths on the 100-unit field: turned, sheared, stretched, and bent elastically.
+
+    `strength` scales all four; 0 changes nothing.
 
     The elastic map is a smooth random displacement, after P. Simard, D. Steinkraus and J. Platt, "Best practices for
     convolutional neural networks applied to visual document analysis" (2003): here three sine waves of random
     direction and phase, about 3 units of displacement in all.
     """
-    turn, shear = np.radians(rng.normal(0, 7)), rng.normal(0, 0.14)
-    stretch = np.diag(np.exp(rng.normal(0, 0.11, 2)))
+    turn, shear = np.radians(rng.normal(0, 7 * strength)), rng.normal(0, 0.14 * strength)
+    stretch = np.diag(np.exp(rng.normal(0, 0.11 * strength, 2)))
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     matrix = rotation @ np.array([[1, shear], [0, 1]]) @ stretch
     waves = rng.normal(0, 1 / 22, (3, 2))  # radians a unit: a wave about as long as the digit
-    phases, heights = rng.uniform(0, 2 * np.pi, 3), rng.normal(0, 3, (3, 2))
+    phases, heights = rng.uniform(0, 2 * np.pi, 3), rng.normal(0, 3 * strength, (3, 2))
     return [path @ matrix.T + np.sin(path @ waves.T + phases) @ heights for path in paths]
 
 
 def practice_digits(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """`count` warped designs as (images uint8 (count, 28, 28), labels int64 (count,)); digits 0 to 9 in turn.
 
-    The same seed gives the same digits. Pen widths vary as in MNIST, by about a fifth.
+    The same seed gives the same digits.
     """
     rng = np.random.default_rng(seed)
-    designs: list[list[list[np.ndarray]]] = [[] for _ in range(10)]
-    for digit, strokes in DESIGNS.values():
-        designs[digit].append([smooth(stroke) for stroke in strokes])
-    images = np.empty((count, 28, 28), dtype=np.uint8)
     labels = np.arange(count) % 10
-    for i, digit in enumerate(labels.tolist()):
-        paths = designs[digit][rng.integers(len(designs[digit]))]
-        pen = PEN * float(np.clip(np.exp(rng.normal(0, 0.2)), 0.6, 1.6))
-        images[i] = rasterise(normalise(warp(paths, rng), pen), pen)
+    images = np.stack([draw(warp(practice_paths(digit, rng), rng), rng) for digit in labels.tolist()])
     return images, labels
+
+
+def practice_paths(digit: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """A random design of a digit 0 to 9, as paths on the 100-unit field."""
+    designs = _paths_of(digit)
+    return designs[rng.integers(len(designs))]
+
+
+@cache
+def _paths_of(digit: int) -> list[list[np.ndarray]]:
+    return [[smooth(stroke) for stroke in strokes] for of, strokes in DESIGNS.values() if of == digit]
+
+
+def draw(paths: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """Paths as an image uint8 (28, 28), with a pen whose width varies as in MNIST, by about a fifth."""
+    pen = PEN * float(np.clip(np.exp(rng.normal(0, 0.2)), 0.6, 1.6))
+    return rasterise(normalise(paths, pen), pen)

@@ -22,13 +22,20 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def describe_training(recipe: Recipe) -> str:
     """Such as "SGD 0.01 momentum 0.5, batch 32, 10 epochs"."""
-    parts = [f"{recipe.optimizer} {recipe.lr:g}" + (f" momentum {recipe.momentum:g}" if recipe.momentum else "")]
+    rate = f"{recipe.lr:g} in one cycle" if recipe.one_cycle else f"{recipe.lr:g}"
+    parts = [f"{recipe.optimizer} {rate}" + (f" momentum {recipe.momentum:g}" if recipe.momentum else "")]
     parts += [f"batch {recipe.batch_size}" + (" (drop last)" if recipe.drop_last else "")]
     parts += [f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}"]
     if recipe.copies:
-        parts.append(f"with a copy augmented {'each epoch' if recipe.redraw_copies else 'once'}")
+        times = "each epoch" if recipe.redraw_copies else "once"
+        parts.append(f"{'with a copy ' if recipe.originals else ''}augmented {times}")
+    if recipe.writers:
+        parts.append(f"also the pens of {recipe.writers} writers")
     if recipe.validation:
         parts.append(f"best epoch on {recipe.validation:,} held out")
+    if then := recipe.then:
+        averaged = " with averaged weights" if then.averaging else ""
+        parts.append(f"then {then.epochs} gentler epochs at {then.lr:g}{averaged}")
     return ", ".join(parts)
 
 

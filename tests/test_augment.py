@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from mnist_demo.augment import Affine, augment
+from mnist_demo.augment import Affine, Elastic, augment
 from mnist_demo.data import Data
 
 
@@ -54,3 +54,23 @@ def test_a_generator_decides_the_copy(practice: Data):
     maps = (Affine(degrees=45, translate=0.1, scale=(0.8, 1.2)),)
     one, same, other = (augment(practice.test.images, maps, generator(seed)) for seed in (1, 1, 2))
     assert one.dtype == torch.uint8 and torch.equal(one, same) and not torch.equal(one, other)
+
+
+def test_an_elastic_map_bends_smoothly_by_the_pixels_asked_for():
+    bent = Elastic(nodes=5, pixels=0.7).displacements(2000, 28, generator()) * 14  # from -1..1 to pixels
+    assert bent[:, 0, 0].std().item() == pytest.approx(0.7, rel=0.05)  # at a node
+    assert (bent[:, 1:] - bent[:, :-1]).abs().max() < 1.5  # neighbours go the same way
+
+
+def test_shear_moves_pixels_along_x_by_their_y():
+    matrices = Affine(shear=0.2).matrices(2000, generator())
+    slants = matrices[:, 0, 1]
+    assert -0.2 <= slants.min() < -0.19 and 0.19 < slants.max() <= 0.2
+    assert torch.equal(matrices[:, 1], torch.tensor([0.0, 1.0, 0.0]).expand(2000, 3))
+
+
+def test_elastic_maps_join_affine_ones(practice: Data):
+    moved = augment(practice.test.images, (Affine(translate=0.1),), generator())
+    assert augment(practice.test.images, (Elastic(),), generator()).shape == moved.shape
+    bent = augment(practice.test.images, (Affine(translate=0.1), Elastic()), generator())
+    assert bent.shape == moved.shape and bent.dtype == torch.uint8 and not torch.equal(bent, moved)

@@ -10,7 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
 from mnist_demo.data import MNIST_FILES
-from mnist_demo.practice import DESIGNS
+from mnist_demo.nondigits import SYMBOLS
+from mnist_demo.practice import DESIGNS, design_strokes, smooth
+from mnist_demo.strokes import Strokes
 from mnist_demo.ui.train import RUNS_AT_ONCE
 from tests.browser import chromium, draw_with_mouse, find_chromium
 from tests.conftest import served
@@ -62,11 +64,24 @@ def answer(page: Page, text: str | re.Pattern) -> None:
 @pytest.mark.parametrize("design", ["round 0", "plain 1", "round 2", "flat 3", "open 4", "5 with a hat", "plain 7"])
 def test_a_digit_drawn_with_the_mouse_is_read(page: Page, design: str):
     answer(page, "?")
-    draw_with_mouse(page, design)
+    draw_with_mouse(page, design_strokes(design))
     answer(page, str(DESIGNS[design][0]))
     expect(page.locator("#answer .best .share")).to_have_text(re.compile(r"^\d+\.\d %$"))
     assert len(page.locator("#answer .row").all()) == 10
     expect(page.locator("#answer img")).to_have_attribute("src", re.compile("^data:image/png;base64,"))
+
+
+HEART = [smooth(stroke) for stroke in SYMBOLS["heart"]]
+TEN = [[(15, 10), (15, 90)], [(x / 2 + 45, y * 0.9) for x, y in design_strokes("round 0")[0]]]
+
+
+@pytest.mark.parametrize(
+    ("strokes", "remark"), [(HEART, re.compile(r"^Not a digit, likest to \d$")), (TEN, "One digit at a time")]
+)
+def test_what_is_no_digit_is_not_read(page: Page, strokes: Strokes, remark: str | re.Pattern):
+    draw_with_mouse(page, strokes)
+    expect(page.locator("#answer .confidence")).to_have_text(remark)
+    answer(page, "?")
 
 
 def test_an_example_is_drawn_and_read(page: Page):
@@ -83,15 +98,18 @@ def test_an_example_is_drawn_and_read(page: Page):
     top, bottom = page.evaluate(inked)
     assert 0.1 < top < 0.25 and 0.75 < bottom < 0.9
     expect(page.get_by_role("button", name="Undo")).to_be_enabled()
-    draw_with_mouse(page, "plain 1")  # over it: the drawing is one
-    expect(page.locator("#answer .digit")).to_have_text(re.compile(r"\d"))
-    for _ in range(3):
-        page.get_by_role("button", name="Undo").click()
+    draw_with_mouse(page, design_strokes("plain 1"))  # over it: the drawing is one, and no digit
     answer(page, "?")
+    undo = page.get_by_role("button", name="Undo")
+    undo.click()
+    answer(page, "7")
+    undo.click()
+    undo.click()
+    expect(page.locator("#answer .confidence")).to_have_text("Draw a digit")
 
 
 def test_undo_and_clear_by_button_and_by_key(page: Page):
-    draw_with_mouse(page, "1 with a foot")
+    draw_with_mouse(page, design_strokes("1 with a foot"))
     answer(page, re.compile(r"\d"))
     undo, clear = page.get_by_role("button", name="Undo"), page.get_by_role("button", name="Clear")
     undo.click()
@@ -99,18 +117,18 @@ def test_undo_and_clear_by_button_and_by_key(page: Page):
     undo.click()
     answer(page, "?")
     expect(undo).to_be_disabled()
-    draw_with_mouse(page, "plain 7")
+    draw_with_mouse(page, design_strokes("plain 7"))
     answer(page, "7")
     clear.click()
     answer(page, "?")
-    draw_with_mouse(page, "plain 7")
+    draw_with_mouse(page, design_strokes("plain 7"))
     answer(page, "7")
     page.keyboard.press("Backspace")
     answer(page, "?")
 
 
 def test_the_drawing_stays_when_tab_theme_and_model_change(page: Page):
-    draw_with_mouse(page, "plain 7")
+    draw_with_mouse(page, design_strokes("plain 7"))
     answer(page, "7")
     drawn = "() => document.querySelector('#pad canvas').toDataURL()"
     before = page.evaluate(drawn)
@@ -177,7 +195,7 @@ def test_a_training_runs_to_its_end_and_its_network_draws_and_browses(page: Page
     expect(page.locator("#browse-status")).to_contain_text(accuracy[1])
     page.get_by_role("tab", name="Draw").click()
     choose(page, "draw-model", "softmax, yours 1 (practice digits)")
-    draw_with_mouse(page, "plain 7")
+    draw_with_mouse(page, design_strokes("plain 7"))
     answer(page, "7")
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import signal
@@ -6,10 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw
 from safetensors import safe_open
 
 from mnist_demo import __main__ as cli
 from mnist_demo import checkpoints, commands
+from mnist_demo.calibration import Calibration
+from mnist_demo.checkpoints import load_record
+from mnist_demo.data import Data
+from mnist_demo.pendigits import PenDigit
 from mnist_demo.recipes import RECIPES
 from tests.conftest import ROOT, draw
 
@@ -51,6 +57,48 @@ def test_train_saves_a_network_that_evaluate_and_predict_use(tmp_path: Path, cap
     draw("crossed 7").save(tmp_path / "seven.png")
     assert cli.main(["predict", str(tmp_path / "seven.png"), "--model", str(out)]) == 0
     assert "seven.png: 7 (" in capsys.readouterr().out
+
+
+def test_train_calibrates_on_the_writers_it_left_out_and_lends_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_writers: list[PenDigit], practice: Data
+):
+    monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
+    monkeypatch.setattr(commands, "FOLDER", tmp_path)
+    monkeypatch.setattr(commands, "load_pen_digits", lambda folder: few_writers)
+    monkeypatch.setattr(commands, "get_data", lambda where: practice)
+    for name, validation in (("sketch-24", 50), ("sketch", 0)):
+        brief = dataclasses.replace(RECIPES[name], epochs=1, then=None, validation=validation)
+        monkeypatch.setitem(RECIPES, name, brief)
+        assert cli.main(["train", name, "--data", "somewhere", "--out", str(tmp_path / name)]) == 0
+    assert cli.main(["train", "sketch", "--lr", "0.1", "--data", "somewhere", "--out", str(tmp_path / "other")]) == 0
+    names = ("sketch-24", "sketch", "other")
+    measured, lent, other = (load_record(tmp_path / f"{name}.safetensors").calibration for name in names)
+    assert measured == lent != Calibration() == other
+
+
+def test_sketch_needs_pen_strokes_and_a_calibration_before_it_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, few_writers: list[PenDigit]
+):
+    assert cli.main(["train", "sketch", "--data", "practice"]) == 1
+    assert "--data must name a folder that has them" in capsys.readouterr().err
+    assert cli.main(["train", "sketch", "--data", str(tmp_path)]) == 1
+    assert "lacks pendigits" in capsys.readouterr().err
+    monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
+    monkeypatch.setattr(commands, "load_pen_digits", lambda folder: few_writers)
+    monkeypatch.setattr(commands, "get_data", lambda where: pytest.fail("looked for MNIST first"))
+    assert cli.main(["train", "sketch", "--data", str(tmp_path)]) == 1
+    assert "There is no checkpoint 'sketch-24'" in capsys.readouterr().err
+
+
+def test_predict_says_what_is_no_digit(tmp_path: Path, capsys: pytest.CaptureFixture):
+    for name, line in {"dash": ((50, 150), (250, 150)), "blank": ((0, 0), (0, 0))}.items():
+        picture = Image.new("L", (300, 300), 255)
+        if name != "blank":
+            ImageDraw.Draw(picture).line(line, fill=0, width=12)
+        picture.save(tmp_path / f"{name}.png")
+    assert cli.main(["predict", str(tmp_path / "dash.png"), str(tmp_path / "blank.png")]) == 0
+    dash, blank = capsys.readouterr().out.splitlines()
+    assert "dash.png: not a digit; likest to " in dash and blank.endswith("blank.png: no ink found")
 
 
 def test_a_run_that_differs_from_its_recipe_gets_a_file_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -154,9 +202,9 @@ def test_recipes_prints_every_recipe_with_its_figures(capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "cn"], "Unknown recipe 'cn'; choose from softmax"),
+        (["train", "cn"], "Unknown recipe 'cn'; choose from sketch"),
         (["train", "softmax", "--epochs", "0"], "epochs must be a whole number of at least 1; got 0."),
-        (["evaluate", "nothing"], "There is no checkpoint 'nothing'; give a path, or a name: softmax"),
+        (["evaluate", "nothing"], "There is no checkpoint 'nothing'; give a path, or a name: sketch"),
         (["predict", "seven.png", "--model", "nothing"], "There is no checkpoint 'nothing'"),
     ],
 )

@@ -3,6 +3,7 @@ import io
 import re
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from mnist_demo.classifier import BLANK, Prediction
@@ -29,6 +30,13 @@ def test_a_blank_asks_for_a_digit_and_claims_nothing():
     html = figures.answer(BLANK)
     assert "Draw a digit" in html and "10.0 %" not in html and "best" not in html
     assert set(re.findall(r'style="width:([\d.]+)%"', html)) == {"0.0"}
+
+
+@pytest.mark.parametrize(("several", "remark"), [(False, "Not a digit, likest to 3"), (True, "One digit at a time")])
+def test_what_is_no_digit_is_not_read(several: bool, remark: str):
+    html = figures.answer(Prediction(3, [0.1, 0.0, 0.0, 0.9, *[0.0] * 6], IMAGES[3], 0.2, False, several))
+    assert f'<div class="digit">?</div><div class="confidence">{remark}</div>' in html and "unread" in html
+    assert "90.0 %" in html  # what it is likest
 
 
 def test_a_wall_shows_each_digit_from_one_sprite_marked_right_or_wrong():

@@ -33,7 +33,9 @@ def test_the_table_of_models_is_what_its_command_prints(capsys: pytest.CaptureFi
     assert shown and shown[1] == capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("number", "pattern"), [(0, r"7 \d\.\d{3}\n\(28, 28\)\n"), (1, r"1 0\.\d+\n2 0\.\d+\n")])
+@pytest.mark.parametrize(
+    ("number", "pattern"), [(0, r"7 \d\.\d{3}\nTrue \(28, 28\)\nFalse\n"), (1, r"1 0\.\d+\n2 0\.\d+\n")]
+)
 def test_its_python_runs(number: int, pattern: str):
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):

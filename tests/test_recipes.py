@@ -63,6 +63,12 @@ def test_values_out_of_range_are_named(values: dict, message: str):
         Recipe("test", **values)
 
 
+def test_a_changed_recipe_is_one_training():
+    sketch = RECIPES["sketch"]
+    assert sketch.change(epochs=None) is sketch and sketch.all_epochs == 28
+    assert sketch.change(epochs=1).all_epochs == 1
+
+
 def test_an_unknown_recipe_is_named_with_the_choices():
-    with pytest.raises(InputError, match="Unknown recipe 'cn'; choose from softmax, mlp-500,"):
+    with pytest.raises(InputError, match="Unknown recipe 'cn'; choose from sketch, sketch-24, softmax,"):
         find_recipe("cn")

@@ -21,6 +21,10 @@ def test_a_training_is_told_in_words():
         "Adam 0.001, batch 100, 1 epoch, best epoch on 5,000 held out"
     )
     assert describe_training(RECIPES["mlp-128"]).endswith("10 epochs, with a copy augmented once")
+    assert describe_training(RECIPES["sketch"]).startswith("SGD 0.15 in one cycle momentum 0.9, batch 128")
+    assert describe_training(RECIPES["sketch"]).endswith(
+        "also the pens of 30 writers, then 4 gentler epochs at 0.01 with averaged weights"
+    )
 
 
 def test_recipes_without_a_checkpoint_say_so():

@@ -5,6 +5,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from mnist_demo.classifier import DEFAULT_MODEL
 from mnist_demo.data import Data
 from mnist_demo.ui import train as tab
 from mnist_demo.ui.shared_data import Loaded, SharedData
@@ -64,4 +65,4 @@ def test_who_waits_for_a_place_is_told_and_can_leave(handlers: tab.Handlers):
 
 def test_pickers_keep_their_choice_unless_it_had_to_make_room(handlers: tab.Handlers):
     drawing, browsing = handlers.offer("softmax", "long gone, yours 1", VISITOR)
-    assert isinstance(drawing, gr.Dropdown) and (drawing.value, browsing.value) == ("softmax", "cnn")
+    assert isinstance(drawing, gr.Dropdown) and (drawing.value, browsing.value) == ("softmax", DEFAULT_MODEL)

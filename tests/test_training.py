@@ -10,7 +10,7 @@ from mnist_demo.augment import Affine
 from mnist_demo.data import Data, Digits
 from mnist_demo.errors import InputError
 from mnist_demo.evaluation import evaluate
-from mnist_demo.recipes import Recipe
+from mnist_demo.recipes import RECIPES, Recipe
 from mnist_demo.training import Progress, train, with_copy
 
 DROPOUT = Recipe("dropout", network="784-128-10 ReLU, dropout", batch_size=50, epochs=2, copies=(Affine(degrees=20),))
@@ -149,3 +149,51 @@ def test_the_callers_digits_are_left_alone(practice: Data):
     images = practice.train.images.clone()
     train_to_the_end(practice, DROPOUT)
     assert isinstance(practice.train, Digits) and torch.equal(practice.train.images, images)
+
+
+def test_copies_may_take_the_place_of_the_originals(practice: Data):
+    copies = with_copy(practice.train, dataclasses.replace(DROPOUT, originals=False), torch.Generator().manual_seed(0))
+    assert len(copies) == len(practice.train) and torch.equal(copies.labels, practice.train.labels)
+    assert not torch.equal(copies.images, practice.train.images)
+
+
+def test_one_cycle_rises_for_a_fifth_and_falls_to_nothing():
+    recipe = Recipe("test", network="784-10", optimizer="SGD", lr=0.1, one_cycle=True)
+    optimizer = recipe.build_optimizer(recipe.build())
+    schedule = recipe.build_schedule(optimizer, 100)
+    assert schedule
+    rates = []
+    for _ in range(100):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates.index(max(rates)) == 19 and max(rates) == pytest.approx(0.1) and rates[-1] < 1e-5
+
+
+def test_the_sketch_recipe_learns_in_16_bits_and_keeps_32(practice: Data):
+    recipe = dataclasses.replace(RECIPES["sketch"], epochs=3, batch_size=50)
+    model, steps = train_to_the_end(practice, recipe)
+    assert steps[-1].loss < steps[0].loss and next(model.parameters()).dtype == torch.float32
+
+
+def test_what_comes_then_is_another_training_of_the_same_network(practice: Data, recipe: Recipe):
+    gentle = recipe.change(lr=0.01, epochs=1)
+    both = dataclasses.replace(recipe, then=gentle)
+    model, steps = train_to_the_end(practice, both, seed=3)
+    apart, _ = train_to_the_end(practice, recipe, seed=3)
+    for _ in train(apart, practice, gentle, seed=3):
+        pass
+    assert torch.equal(weights(model), weights(apart))
+    assert [progress.step for progress in steps] == list(range(1, 37)) and {progress.steps for progress in steps} == {
+        36
+    }
+    assert [progress.epoch for progress in steps if progress.result] == [1, 2, 3] and both.all_epochs == 3
+    assert all(one.seconds < other.seconds for one, other in itertools.pairwise(steps))
+
+
+def test_averaged_weights_lag_behind_the_last(practice: Data, recipe: Recipe):
+    start = weights(recipe.build())
+    last = weights(train_to_the_end(practice, recipe)[0])
+    averaged, steps = train_to_the_end(practice, dataclasses.replace(recipe, averaging=0.9))
+    assert 0 < (weights(averaged) - last).norm() < (start - last).norm()
+    assert steps[-1].result and steps[-1].result.test_accuracy == evaluate(averaged, practice.test).accuracy

@@ -39,7 +39,9 @@ class Handlers:
     def predict_strokes(self, strokes: list[list[list[float]]], model: str = "") -> dict:
         """Read a digit drawn with a pen. strokes: a list of strokes, each a list of points [x, y], any unit, y down.
         model: one of the names that the page lists, or "" for the default. Gives digit (0 to 9, null for an empty
-        drawing), probabilities (ten, for the digits 0 to 9, summing to 1) and the model's name."""
+        drawing), probabilities (ten, for the digits 0 to 9, summing to 1), is_digit (false for what is no single digit,
+        if the model can tell), digit_score (0 to 1, on which that rests), is_several (true for several digits side by
+        side) and the model's name."""
         classifier = self.shelf.find(model or self.shelf.default())
         return _as_json(classifier, classifier.predict_strokes(strokes))
 
@@ -47,8 +49,9 @@ class Handlers:
     def predict_image(self, image: str, model: str = "") -> dict:
         """Read a picture of one digit. image: a picture file (PNG, JPEG, WebP, GIF or BMP, up to 10 MB) as base64 text
         or as a data: URL. model: one of the names that the page lists, or "" for the default. Gives digit (0 to 9,
-        null for a picture without ink), probabilities (ten, for the digits 0 to 9, summing to 1) and the model's name.
-        """
+        null for a picture without ink), probabilities (ten, for the digits 0 to 9, summing to 1), is_digit (false for
+        what is no single digit, if the model can tell), digit_score (0 to 1, on which that rests), is_several (true for
+        several digits side by side) and the model's name."""
         classifier = self.shelf.find(model or self.shelf.default())
         content = _decode(image)
         with self._decoding:
@@ -68,7 +71,14 @@ def _decode(image: object) -> bytes:
 
 
 def _as_json(classifier: Classifier, prediction: Prediction) -> dict:
-    return {"digit": prediction.digit, "probabilities": prediction.probabilities, "model": classifier.name}
+    return {
+        "digit": prediction.digit,
+        "probabilities": prediction.probabilities,
+        "is_digit": prediction.is_digit,
+        "digit_score": prediction.digit_score,
+        "is_several": prediction.is_several,
+        "model": classifier.name,
+    }
 
 
 def _on_pad(strokes: Strokes) -> Strokes:

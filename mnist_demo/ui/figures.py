@@ -19,9 +19,12 @@ def png_url(pixels: np.ndarray) -> str:
 
 
 def answer(prediction: Prediction) -> str:
-    """The digit read, large, ten probabilities as bars, and the 28x28 image that the network saw."""
+    """The digit read, large, ten probabilities as bars, and the 28x28 image that the network saw.
+
+    What is no digit is not read; the bars, paler, still tell what it is likest.
+    """
     blank = prediction.digit is None
-    digit, share = ("?", "Draw a digit") if blank else (str(prediction.digit), f"{100 * prediction.confidence:.1f} %")
+    digit, remark = _say(prediction)
     rows = []
     for candidate, probability in enumerate(prediction.probabilities):
         shown = 0.0 if blank else 100 * probability
@@ -32,12 +35,21 @@ def answer(prediction: Prediction) -> str:
             f'<span class="share">{"" if blank else f"{shown:.1f} %"}</span></div>'
         )
     return (
-        f'<div class="answer{" blank" if blank else ""}">'
-        f'<div class="read"><div class="digit">{digit}</div><div class="confidence">{share}</div>'
+        f'<div class="answer{"" if prediction.is_digit else " unread"}">'
+        f'<div class="read"><div class="digit">{digit}</div><div class="confidence">{remark}</div>'
         f'<figure><img src="{png_url(prediction.image)}" alt="The 28 by 28 pixels that the network sees">'
         f"<figcaption>what the network sees</figcaption></figure></div>"
         f'<div class="bars" role="img" aria-label="Probabilities of the digits 0 to 9">{"".join(rows)}</div></div>'
     )
+
+
+def _say(prediction: Prediction) -> tuple[str, str]:
+    """What stands large, and the remark below it."""
+    if prediction.digit is None:
+        return "?", "Draw a digit"
+    if prediction.is_digit:
+        return str(prediction.digit), f"{100 * prediction.confidence:.1f} %"
+    return "?", "One digit at a time" if prediction.is_several else f"Not a digit, likest to {prediction.digit}"
 
 
 def wall(images: np.ndarray, predictions: list[int], labels: list[int]) -> str:
