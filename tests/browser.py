@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from mnist_demo.practice import design_strokes
+from mnist_demo.strokes import Strokes
 
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -28,12 +28,12 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def draw_with_mouse(page: Page, design: str) -> None:
-    """Draw a practice design on the pad as a hand would, about half the pad high."""
+def draw_with_mouse(page: Page, strokes: Strokes) -> None:
+    """Draw strokes, given on a field 100 units wide and high, on the pad as a hand would, about half the pad high."""
     page.locator("#pad canvas").scroll_into_view_if_needed()
     box = page.locator("#pad canvas").bounding_box()
     assert box
-    for stroke in design_strokes(design):
+    for stroke in strokes:
         xs = [box["x"] + box["width"] * (0.25 + x / 200) for x, _ in stroke]
         ys = [box["y"] + box["height"] * (0.2 + y / 180) for _, y in stroke]
         points = list(zip(xs, ys, strict=True))

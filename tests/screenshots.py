@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from mnist_demo.data import DATA_FOLDER
+from mnist_demo.practice import design_strokes
 from tests.browser import chromium, draw_with_mouse
 from tests.conftest import served
 
@@ -14,7 +15,7 @@ FOLDER = Path(__file__).parent / "screenshots"
 
 
 def show_draw(page: Page) -> None:
-    draw_with_mouse(page, "plain 7")
+    draw_with_mouse(page, design_strokes("crossed 7"))
     page.wait_for_selector("#answer .best")
 
 
