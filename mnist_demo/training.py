@@ -3,6 +3,7 @@
 import copy
 import time
 from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import torch
@@ -45,10 +46,13 @@ def train(
     when the loss runs away.
     """
     later = _count_all_steps(data, recipe.then) if recipe.then else 0
-    for progress in _train_once(model, data, recipe, seed, device):
-        yield replace(progress, steps=progress.steps + later)
-    if recipe.then:
-        for more in train(model, data, recipe.then, seed=seed, device=device):
+    with closing(_train_once(model, data, recipe, seed, device)) as first:
+        for progress in first:
+            yield replace(progress, steps=progress.steps + later)
+    if not recipe.then:
+        return
+    with closing(train(model, data, recipe.then, seed=seed, device=device)) as second:
+        for more in second:
             yield replace(
                 more,
                 step=progress.step + more.step,
