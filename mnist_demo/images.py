@@ -18,6 +18,7 @@ WIDEST_PEN = 0.33  # of a picture's longer side: what is wider is paper or shado
 GRAIN_SIZE = 1.5  # pixels: the paper's roughness is smoothed over so many
 LEAST_CONTRAST = 0.1  # of white: a picture with less between paper and ink is blank
 GRAIN = 6  # ink stands out from the paper by more than this many times the paper's roughness
+FLATNESS = 0.02  # of the step from paper to ink: paper that varies less has one level
 LEAST_PAPER = 0.15  # of white: below it, light is too weak to measure what ink takes of it
 LEAST_AREA = 0.0005  # of a picture: less ink is none
 LEAST_PIECE = 0.04  # of the largest connected piece of ink: smaller ones are specks
@@ -127,10 +128,11 @@ def find_ink(channels: np.ndarray) -> np.ndarray:
     method from gray-level histograms" (1979), and by standing out from the paper's grain.
     """
     contrast = _against_paper(channels)
-    grain = float(np.median(contrast))
+    inked = contrast > _otsu(contrast)
+    grain = float(np.median(contrast[~inked]))
     if np.quantile(contrast, 1 - LEAST_AREA) <= max(LEAST_CONTRAST, GRAIN * grain):
         return np.zeros_like(contrast)
-    full = float(np.median(contrast[contrast > _otsu(contrast)]))  # an inked pixel's contrast
+    full = float(np.median(contrast[inked]))
     pieces, count = ndimage.label(contrast > max(full / 2, GRAIN * grain), structure=_NEIGHBOURS)
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)
     sizes[0] = 0  # the paper
@@ -141,9 +143,10 @@ def find_ink(channels: np.ndarray) -> np.ndarray:
 
 
 def _frames(pieces: np.ndarray, sizes: np.ndarray) -> list[int]:
-    """The pieces that touch three sides of the picture or more, where there are others: a table's edge, a frame."""
-    sides = [set(np.unique(side)) for side in (pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1])]
-    frames = [piece for piece in range(1, len(sizes)) if sum(piece in side for side in sides) >= 3]
+    """The pieces along half of three sides of the picture or more, where there are others: a table's edge, a frame."""
+    sides = (pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1])
+    along = [np.bincount(side, minlength=len(sizes)) >= len(side) / 2 for side in sides]
+    frames = [piece for piece in range(1, len(sizes)) if sum(one[piece] for one in along) >= 3]
     rest = np.delete(sizes, frames)
     return frames if rest.max() > LEAST_AREA * pieces.size else []
 
@@ -151,15 +154,36 @@ def _frames(pieces: np.ndarray, sizes: np.ndarray) -> list[int]:
 def _against_paper(channels: np.ndarray) -> np.ndarray:
     """Contrast of each pixel of (H, W, 1 or 3) against the paper around it, (H, W), 0 to 1; 0 where it is no ink.
 
-    Paper is what remains when all that is thinner than the widest pen is closed over (gray-scale morphology; J. Serra,
-    "Image analysis and mathematical morphology", 1982).
+    In a clean picture the paper has one level. Else it is what remains when all that is thinner than the widest pen is
+    closed over (gray-scale morphology; J. Serra, "Image analysis and mathematical morphology", 1982).
     """
+    if (flat := _against_flat_paper(channels)) is not None:
+        return flat
     gray, dark = _choose_channel(channels)
     window = int(WIDEST_PEN * max(gray.shape)) // 2 * 2 + 1
     # Beyond its border a picture goes on as it slopes, or else a shadow's edge would end there in a corner of ink.
     shades = np.pad(ndimage.gaussian_filter(gray, GRAIN_SIZE), window, mode="reflect", reflect_type="odd")
     closed = (ndimage.grey_closing if dark else ndimage.grey_opening)(shades, size=window)
     paper = closed[window:-window, window:-window]
+    return _contrast(gray, paper, dark)
+
+
+def _against_flat_paper(channels: np.ndarray) -> np.ndarray | None:
+    """The same for a drawing, a screenshot or a scan, whose paper has one level even where ink touches its border."""
+    contrasts = []
+    for gray in np.moveaxis(channels, 2, 0):
+        bright = gray > _otsu(gray)
+        dark = bool(bright.mean() > 0.5)  # paper is the greater part
+        ink = bright != dark
+        level = np.median(gray[~ink])
+        step = np.abs(np.median(gray[ink]) - level) if ink.any() else 0
+        is_flat = (np.abs(gray[~ink] - level) < FLATNESS * step).mean() > 0.5
+        if is_flat and 2 * ndimage.distance_transform_edt(ink).max() < WIDEST_PEN * max(gray.shape):
+            contrasts.append(_contrast(gray, level, dark))
+    return max(contrasts, key=np.mean, default=None)
+
+
+def _contrast(gray: np.ndarray, paper: np.ndarray | np.floating, dark: bool) -> np.ndarray:
     # Ink swallows a share of the light that falls on paper; what shines on a dark ground adds to it.
     contrast = (paper - gray) / np.maximum(paper, LEAST_PAPER) if dark else gray - paper
     return np.maximum(contrast, 0)
@@ -192,7 +216,9 @@ def _choose_channel(channels: np.ndarray) -> tuple[np.ndarray, bool]:
 
 
 def _otsu(values: np.ndarray) -> float:
-    """The threshold that parts values into two classes with the greatest variance between them."""
+    """The threshold that parts values into two classes with the greatest variance between them; of one value, it."""
+    if values.max() == values.min():
+        return float(values.max())
     counts, edges = np.histogram(values, bins=128)
     centres = (edges[:-1] + edges[1:]) / 2
     below, total = counts.cumsum()[:-1], (counts * centres).cumsum()

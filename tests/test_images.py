@@ -123,6 +123,21 @@ def test_the_table_around_a_sheet_is_no_ink(rim: int):
     assert similarity(picture_to_image(photograph), picture_to_image(draw())) > 0.95
 
 
+@pytest.mark.parametrize("design", ["round 0", "closed 4", "one-stroke 5", "round 3"])
+@pytest.mark.parametrize("ink", [20, 235])
+def test_a_picture_cropped_to_the_ink_is_read_like_one_with_a_margin(design: str, ink: int):
+    whole = np.asarray(draw(design, ink=ink, paper=255 - ink))
+    rows, columns = np.nonzero(np.abs(whole.astype(int) - ink) < 100)
+    cropped = whole[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    assert similarity(picture_to_image(cropped), picture_to_image(whole)) > 0.95
+
+
+def test_a_frame_along_the_border_is_no_ink():
+    framed = np.asarray(draw(side=300)).copy()
+    framed[:6] = framed[-6:] = framed[:, :6] = framed[:, -6:] = 0
+    assert similarity(picture_to_image(framed), picture_to_image(draw(side=300))) > 0.95
+
+
 def test_damaged_exif_does_not_spoil_a_whole_picture():
     file = io.BytesIO()
     draw(side=900).save(file, "JPEG", exif=b"Exif\0\0garbage that is no TIFF file")
