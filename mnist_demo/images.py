@@ -53,6 +53,11 @@ def picture_to_image(picture: Image.Image | np.ndarray) -> np.ndarray:
     Takes a PIL image, or an array (H, W) or (H, W, 1 to 4) uint8. Ink may be darker or lighter than the background;
     transparent parts count as paper. A picture without ink gives an empty image. Raises InputError for anything else.
     """
+    return fit(picture_to_ink(picture))
+
+
+def picture_to_ink(picture: Image.Image | np.ndarray) -> np.ndarray:
+    """The ink that `picture_to_image` finds: float32 (H, W), 0 to 1, the longer side WORKING_SIDE at most."""
     if isinstance(picture, np.ndarray):
         picture = _from_array(picture)
     if not isinstance(picture, Image.Image):
@@ -62,7 +67,7 @@ def picture_to_image(picture: Image.Image | np.ndarray) -> np.ndarray:
         channels = _to_channels(_upright(picture))
     except Exception as error:  # a file that is only now decoded, or a mode that Pillow cannot convert
         raise InputError(f"The picture, of mode {picture.mode}, cannot be decoded: {error}") from error
-    return fit(find_ink(channels))
+    return find_ink(channels)
 
 
 def _upright(picture: Image.Image) -> Image.Image:

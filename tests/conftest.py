@@ -197,11 +197,15 @@ def no_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def served(data: str | Path) -> Iterator[str]:
-    """The app, started as a visitor would start it, on a free port; gives its address. It must leave no traceback."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def served(data: str | Path, port: int = 0) -> Iterator[str]:
+    """The app, started as a visitor would start it, on a port that is free or the one given; gives its address.
+
+    It must leave no traceback.
+    """
+    if not port:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
     command = [sys.executable, "app.py", "--port", str(port), "--data", str(data)]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
         with subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:

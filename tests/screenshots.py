@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 
 from mnist_demo.data import DATA_FOLDER
 from mnist_demo.practice import design_strokes
-from tests.browser import chromium, draw_with_mouse
+from tests.browser import chromium, draw_with_mouse, expect_answer, open_pad
 from tests.conftest import served
 
 FOLDER = Path(__file__).parent / "screenshots"
@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent / "screenshots"
 
 def show_draw(page: Page) -> None:
     draw_with_mouse(page, design_strokes("crossed 7"))
-    page.wait_for_selector("#answer .best")
+    expect_answer(page, "7")
 
 
 def show_browse(page: Page) -> None:
@@ -43,8 +43,7 @@ def main() -> None:
         for width in options.widths:
             for theme in options.themes:
                 page = browser.new_page(viewport={"width": width, "height": 800})
-                page.goto(f"{address}?__theme={theme}")
-                page.wait_for_selector("#pad canvas")
+                open_pad(page, f"{address}?__theme={theme}")
                 for tab, show in TABS.items():
                     page.get_by_role("tab", name=tab).click()
                     show(page)

@@ -17,26 +17,27 @@ def decode(url: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.removeprefix("data:image/png;base64,")))))
 
 
-def test_an_answer_shows_digit_percentages_and_what_was_seen():
-    html = figures.answer(Prediction(3, [0.02, 0.0, 0.0, 0.915, 0.0, 0.065, 0.0, 0.0, 0.0, 0.0], IMAGES[3]))
-    assert '<div class="digit">3</div><div class="confidence">91.5 %</div>' in html
-    assert re.findall(r'style="width:([\d.]+)%"', html) == ["2.0", "0.0", "0.0", "91.5", "0.0", "6.5", *["0.0"] * 4]
-    assert html.count('"row best"') == 1
-    url = re.search(r'src="([^"]+)"', html)
-    assert url and np.array_equal(decode(url[1]), IMAGES[3])
+def test_an_answer_tells_digit_percentages_and_what_was_seen():
+    answer = figures.answer(Prediction(3, [0.02, 0.0, 0.0, 0.915, 0.0, 0.065, 0.0, 0.0, 0.0, 0.0], IMAGES[3]))
+    assert (answer["shown"], answer["remark"], answer["best"], answer["is_digit"]) == ("3", "91.5 %", 3, True)
+    assert answer["shares"] == [2.0, 0.0, 0.0, 91.5, 0.0, 6.5, 0.0, 0.0, 0.0, 0.0]
+    assert base64.b64decode(answer["image"]) == IMAGES[3].tobytes()
 
 
 def test_a_blank_asks_for_a_digit_and_claims_nothing():
-    html = figures.answer(BLANK)
-    assert "Draw a digit" in html and "10.0 %" not in html and "best" not in html
-    assert set(re.findall(r'style="width:([\d.]+)%"', html)) == {"0.0"}
+    answer = figures.answer(BLANK)
+    assert (answer["shown"], answer["remark"], answer["best"], answer["shares"]) == ("?", "Draw a digit", None, [])
 
 
-@pytest.mark.parametrize(("several", "remark"), [(False, "Not a digit, likest to 3"), (True, "One digit at a time")])
-def test_what_is_no_digit_is_not_read(several: bool, remark: str):
-    html = figures.answer(Prediction(3, [0.1, 0.0, 0.0, 0.9, *[0.0] * 6], IMAGES[3], 0.2, False, several))
-    assert f'<div class="digit">?</div><div class="confidence">{remark}</div>' in html and "unread" in html
-    assert "90.0 %" in html  # what it is likest
+@pytest.mark.parametrize(
+    ("several", "remark"), [(False, "That does not look like a digit"), (True, "One digit at a time")]
+)
+def test_what_is_no_digit_is_not_read_and_its_likest_is_told(several: bool, remark: str):
+    prediction = Prediction(3, [0.1, 0.0, 0.0, 0.9, *[0.0] * 6], IMAGES[3], 0.2, False, several)
+    answer = figures.answer(prediction)
+    assert (answer["shown"], answer["remark"], answer["is_digit"]) == ("3", remark, False)
+    assert answer["shares"][3] == 90.0
+    assert figures.verdict("cnn", prediction) == {"model": "cnn", "shown": "3", "remark": remark}
 
 
 def test_a_wall_shows_each_digit_from_one_sprite_marked_right_or_wrong():

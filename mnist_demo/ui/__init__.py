@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from mnist_demo.data import MNIST_FILES
 from mnist_demo.ui import browse, draw, train
 from mnist_demo.ui.events import PRIVATE, session
+from mnist_demo.ui.limits import LimitBodies
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf
 
@@ -23,6 +25,7 @@ LAUNCH: dict[str, Any] = {
     "enable_monitoring": False,
     "pwa": False,
     "max_file_size": "10mb",
+    "app_kwargs": {"middleware": [Middleware(LimitBodies)]},
 }
 
 

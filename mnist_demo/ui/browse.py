@@ -14,7 +14,7 @@ from mnist_demo.data import Data
 from mnist_demo.evaluation import Evaluation, evaluate
 from mnist_demo.reports import percent
 from mnist_demo.ui import figures
-from mnist_demo.ui.events import PRIVATE, friendly, session
+from mnist_demo.ui.events import PRIVATE, friendly
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf
 
@@ -36,10 +36,11 @@ class Handlers:
         yield from self.data.follow()
 
     @friendly
-    def show(self, model: str, page: int, request: gr.Request) -> tuple:
+    def show(self, model: str, page: int) -> tuple:
         """Status, wall, page, its label, and whether there are pages before and after."""
         data = self.data.get()
-        result = self._evaluate(self.shelf.find(model, session(request)), data)
+        classifier = self.shelf.find(model)
+        result = self._evaluate(classifier, data)
         pages = -(-len(data.test) // PAGE_SIZE)
         page = min(max(int(page), 0), pages - 1)
         rows = slice(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
@@ -47,17 +48,16 @@ class Handlers:
             data.test.images[rows, 0].numpy(), result.predictions[rows].tolist(), result.labels[rows].tolist()
         )
         right, total = int(result.right.sum()), len(result.labels)
-        status = (
-            f"`{model}` reads **{right:,} of {total:,}** test digits right: **{percent(right / total)}** ({data.name})"
-        )
+        score = f"**{right:,} of {total:,}** test digits right: **{percent(right / total)}** ({data.name})"
+        status = f"`{classifier.name}` reads {score}"
         label = f"Digits {rows.start + 1:,} to {min(rows.stop, total):,}, page {page + 1} of {pages}"
         return status, wall, page, label, gr.Button(interactive=page > 0), gr.Button(interactive=page < pages - 1)
 
-    def show_next(self, model: str, page: int, request: gr.Request) -> tuple:
-        return self.show(model, page + 1, request)
+    def show_next(self, model: str, page: int) -> tuple:
+        return self.show(model, page + 1)
 
-    def show_previous(self, model: str, page: int, request: gr.Request) -> tuple:
-        return self.show(model, page - 1, request)
+    def show_previous(self, model: str, page: int) -> tuple:
+        return self.show(model, page - 1)
 
     def _evaluate(self, classifier: Classifier, data: Data) -> Evaluation:
         with self._lock:  # one at a time: two would only halve each other's speed
@@ -81,7 +81,12 @@ def build(shelf: Shelf, data: SharedData, tab: gr.Tab) -> BrowseTab:
 
     with gr.Row():
         model = gr.Dropdown(
-            shelf.names(), value=shelf.default() or None, label="Model", elem_id="browse-model", scale=2, min_width=320
+            shelf.choices(),
+            value=shelf.default() or None,
+            label="Model",
+            elem_id="browse-model",
+            scale=2,
+            min_width=320,
         )
         previous = gr.Button("← Previous", interactive=False, elem_id="previous", min_width=120)
         following = gr.Button("Next →", interactive=False, elem_id="next", min_width=120)

@@ -1,4 +1,4 @@
-"""The Draw tab: a pad, a model, and what it reads, while the pen moves. Also the HTTP endpoints that do the same."""
+"""The Draw tab: a pad, a picture, a model, and what it reads. Also the HTTP endpoints that do the same."""
 
 import base64
 import binascii
@@ -6,21 +6,24 @@ import io
 import re
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from mnist_demo.classifier import BLANK, Classifier, Prediction
-from mnist_demo.errors import InputError
-from mnist_demo.images import open_picture
+from mnist_demo.errors import DemoError, InputError
+from mnist_demo.images import fit, open_picture, picture_to_ink
 from mnist_demo.practice import design_strokes
-from mnist_demo.strokes import Strokes
+from mnist_demo.strokes import Strokes, strokes_to_image
 from mnist_demo.ui import figures
-from mnist_demo.ui.events import PRIVATE, friendly, session
+from mnist_demo.ui.answer import Answer
+from mnist_demo.ui.events import PRIVATE, friendly
 from mnist_demo.ui.shelf import Shelf
 from mnist_demo.ui.sketchpad import Sketchpad
 
-EXAMPLES = ["crossed 7", "flagged 1", "open 4", "curly 2", "curly 9"]  # designs of practice digits
+EXAMPLES = ["crossed 7", "flagged 1", "open 4", "curly 2", "curly 9", "slashed 0"]  # designs of practice digits
 MAX_PICTURE_BYTES = 10 * 2**20  # of a picture sent to /predict_image
 
 
@@ -31,9 +34,44 @@ class Handlers:
     shelf: Shelf
     _decoding: threading.Lock = field(default_factory=threading.Lock)  # one large picture in memory at a time
 
+    def read(self, drawing: Any) -> dict[str, Any]:
+        """What the pad asks while somebody draws. Never raises: {"error": text} tells what cannot be read.
+
+        drawing: {"strokes": as for `predict_strokes`, "model": a key, "every": whether all models shall answer}. Gives
+        what `_answer` does.
+        """
+        try:
+            if not isinstance(drawing, dict):
+                raise InputError(f"A drawing must be an object with strokes and model; got {type(drawing).__name__}.")
+            image = strokes_to_image(drawing.get("strokes"))  # type: ignore[arg-type]  # it checks
+            return self._answer(image, drawing.get("model"), every=bool(drawing.get("every")))
+        except DemoError as error:
+            return {"error": str(error)}
+
     @friendly
-    def read(self, strokes: Any, model: str, request: gr.Request) -> str:
-        return figures.answer(self.shelf.find(model, session(request)).predict_strokes(strokes))
+    def read_picture(self, path: str | None, key: str) -> dict[str, Any]:
+        """The answer for a picture file, with the ink that was found in it."""
+        if path is None:
+            return figures.answer(BLANK)
+        with Path(path).open("rb") as file, self._decoding:
+            ink = picture_to_ink(open_picture(file))
+        return self._answer(fit(ink), key, every=True) | {"ink": figures.png_url(np.rint(255 * (1 - ink)))}
+
+    def _answer(self, image: np.ndarray, key: Any, every: bool) -> dict[str, Any]:
+        """What `figures.answer` gives, the model's name, a notice if it is another than was asked for, and on demand
+        what every model says."""
+        notice = ""
+        try:
+            classifier = self.shelf.find(key)
+        except InputError as error:  # trained in a visit that has ended, or before the server was started anew
+            classifier = self.shelf.find(self.shelf.default())
+            notice = f"{str(error).partition(';')[0]}: {classifier.name} answers instead."
+        answer = figures.answer(classifier.predict_prepared(image)) | {"model": classifier.name, "notice": notice}
+        if every:
+            shipped = map(self.shelf.find, self.shelf.shipped())
+            asked = list(dict.fromkeys([*shipped, classifier]))  # the one that answers may be a visitor's own
+            answer["models"] = [figures.verdict(one.name, one.predict_prepared(image)) for one in asked]
+        return answer
 
     @friendly
     def predict_strokes(self, strokes: list[list[list[float]]], model: str = "") -> dict:
@@ -83,7 +121,16 @@ def _as_json(classifier: Classifier, prediction: Prediction) -> dict:
 
 def _on_pad(strokes: Strokes) -> Strokes:
     """A design, on its field 100 units wide, as the pad would have it drawn: in the middle of its 1000."""
-    return [[(150 + 7 * x, 150 + 7 * y) for x, y in stroke] for stroke in strokes]
+    return [[(round(150 + 7 * x), round(150 + 7 * y)) for x, y in stroke] for stroke in strokes]
+
+
+class PictureInput(gr.Image):
+    """A picture to be uploaded, pasted or taken; gives the file as it came, which `open_picture` checks."""
+
+    is_template = True  # in the page it is its base, gr.Image
+
+    def preprocess(self, payload: Any) -> str | None:
+        return payload.path if payload else None
 
 
 @dataclass(frozen=True)
@@ -99,16 +146,21 @@ def build(shelf: Shelf) -> DrawTab:
 
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):
-            pad = Sketchpad(elem_id="pad")
+            examples = {name: _on_pad(design_strokes(name)) for name in EXAMPLES}
+            pad = Sketchpad(handlers.read, model=shelf.default(), examples=examples, elem_id="pad")
         with gr.Column(scale=6, min_width=300):
-            answer = gr.HTML(figures.answer(BLANK), elem_id="answer")
-            model = gr.Dropdown(shelf.names(), value=shelf.default() or None, label="Model", elem_id="draw-model")
-            examples = [[_on_pad(design_strokes(name))] for name in EXAMPLES]
-            gr.Examples(examples, pad, label="Example drawings", example_labels=EXAMPLES, api_visibility="private")
+            Answer(figures.answer(BLANK), pad=True, elem_id="answer")
+            model = gr.Dropdown(shelf.choices(), value=shelf.default() or None, label="Model", elem_id="draw-model")
+    with gr.Accordion("A picture instead", open=False, elem_id="picture"), gr.Row(equal_height=False):
+        with gr.Column(scale=5, min_width=300):
+            picture = PictureInput(sources=["upload", "clipboard", "webcam"], show_label=False, height=320)
+        with gr.Column(scale=6, min_width=300):
+            picture_answer = Answer(figures.answer(BLANK), elem_id="picture-answer")
 
-    # Every move of the pen asks; while an answer is on its way only the newest drawing waits.
-    live = {"queue": False, "trigger_mode": "always_last"}
-    gr.on([pad.change, model.change], handlers.read, [pad, model], answer, **live, **PRIVATE)
+    model.change(None, model, None, js=pad.choose_model)
+    pictured: dict[str, Any] = {"fn": handlers.read_picture, "inputs": [picture, model], "outputs": picture_answer}
+    picture.change(**pictured, trigger_mode="always_last", **PRIVATE)
+    model.change(**pictured, trigger_mode="always_last", **PRIVATE)
 
     gr.api(handlers.predict_strokes, api_name="predict_strokes", queue=False)
     gr.api(handlers.predict_image, api_name="predict_image", queue=False)

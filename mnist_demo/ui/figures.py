@@ -1,7 +1,8 @@
-"""Numbers to pictures for the page, as HTML: pure functions that take no text from outside, so nothing to escape."""
+"""Numbers to what the page shows: pure functions that take no text from outside, so nothing to escape."""
 
 import base64
 import io
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -12,44 +13,43 @@ WALL_COLUMNS = 20  # digits in a row of the sprite; the page wraps them as it li
 
 
 def png_url(pixels: np.ndarray) -> str:
-    """A uint8 image (H, W) as a PNG in a data: URL."""
+    """An image (H, W), 0 to 255, as a PNG in a data: URL."""
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
+    Image.fromarray(pixels.astype(np.uint8)).save(file, "PNG")
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def answer(prediction: Prediction) -> str:
-    """The digit read, large, ten probabilities as bars, and the 28x28 image that the network saw.
+def answer(prediction: Prediction) -> dict[str, Any]:
+    """What the page shows of a prediction, as JSON can hold it: what stands large and the remark below it, whether it
+    was read, the likeliest digit, ten shares in percent (none for a blank), and the 28x28 pixels that the network saw,
+    as base64 text.
 
-    What is no digit is not read; the bars, paler, still tell what it is likest.
+    What is no digit is not read; the best guess and the shares still tell what it is likest.
     """
     blank = prediction.digit is None
-    digit, remark = _say(prediction)
-    rows = []
-    for candidate, probability in enumerate(prediction.probabilities):
-        shown = 0.0 if blank else 100 * probability
-        best = " best" if candidate == prediction.digit else ""
-        rows.append(
-            f'<div class="row{best}"><span class="name">{candidate}</span>'
-            f'<span class="track"><span class="bar" style="width:{shown:.1f}%"></span></span>'
-            f'<span class="share">{"" if blank else f"{shown:.1f} %"}</span></div>'
-        )
-    return (
-        f'<div class="answer{"" if prediction.is_digit else " unread"}">'
-        f'<div class="read"><div class="digit">{digit}</div><div class="confidence">{remark}</div>'
-        f'<figure><img src="{png_url(prediction.image)}" alt="The 28 by 28 pixels that the network sees">'
-        f"<figcaption>what the network sees</figcaption></figure></div>"
-        f'<div class="bars" role="img" aria-label="Probabilities of the digits 0 to 9">{"".join(rows)}</div></div>'
-    )
+    shown, remark = _say(prediction)
+    return {
+        "shown": shown,
+        "remark": remark,
+        "is_digit": prediction.is_digit,
+        "best": prediction.digit,
+        "shares": [] if blank else [round(100 * probability, 1) for probability in prediction.probabilities],
+        "image": base64.b64encode(prediction.image.tobytes()).decode(),
+    }
+
+
+def verdict(model: str, prediction: Prediction) -> dict[str, str]:
+    """A line of the list of what every model says."""
+    shown, remark = _say(prediction)
+    return {"model": model, "shown": shown, "remark": remark}
 
 
 def _say(prediction: Prediction) -> tuple[str, str]:
-    """What stands large, and the remark below it."""
+    """What stands large, the best guess even where it is no digit, and the remark below it."""
     if prediction.digit is None:
         return "?", "Draw a digit"
-    if prediction.is_digit:
-        return str(prediction.digit), f"{100 * prediction.confidence:.1f} %"
-    return "?", "One digit at a time" if prediction.is_several else f"Not a digit, likest to {prediction.digit}"
+    remark = "One digit at a time" if prediction.is_several else "That does not look like a digit"
+    return str(prediction.digit), f"{100 * prediction.confidence:.1f} %" if prediction.is_digit else remark
 
 
 def wall(images: np.ndarray, predictions: list[int], labels: list[int]) -> str:

@@ -1,5 +1,10 @@
-"""The models a visitor can choose: those in `checkpoints/`, shared and read-only, and those trained in this visit."""
+"""The models a visitor can choose: those in `checkpoints/`, shared and read-only, and those trained in this visit.
 
+Each has a key. Those in `checkpoints/` go by their names; those of a visit have its token before the name, which nobody
+else can guess, so that whoever has the key may use the model, wherever a request comes from.
+"""
+
+import secrets
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -21,7 +26,8 @@ MAX_TRAINED = 5  # models of a visit, about 2 MB each; the oldest is forgotten f
 class Visit:
     """What belongs to one open page."""
 
-    trained: OrderedDict[str, Classifier] = field(default_factory=OrderedDict)
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(16))  # the only secret of its models' keys
+    trained: OrderedDict[str, Classifier] = field(default_factory=OrderedDict)  # by key
     count: int = 0  # models trained so far, forgotten ones included
     stop: threading.Event = field(default_factory=threading.Event)  # set to end the training under way
 
@@ -30,14 +36,14 @@ class Visit:
         self.count += 1
         name = f"{recipe.name}, yours {self.count}" + ("" if data.name == "MNIST" else f" ({data.name})")
         classifier = Classifier(name, model)
-        self.trained[classifier.name] = classifier
+        self.trained[f"{self.token}/{name}"] = classifier
         while len(self.trained) > MAX_TRAINED:
             self.trained.popitem(last=False)
         return classifier
 
 
 class Shelf:
-    """Classifiers by name. Names in `checkpoints/` mean the same to everybody; the others are a visit's own."""
+    """Classifiers by key."""
 
     def __init__(self, folder: Path = FOLDER):
         self._folder = folder
@@ -45,28 +51,43 @@ class Shelf:
         self._shipped: dict[str, Classifier] = {}
         self._visits: OrderedDict[str, Visit] = OrderedDict()
 
-    def names(self, session: str = "") -> list[str]:
-        """The names to choose from, a visit's own first."""
-        own = list(self._visits[session].trained)[::-1] if session in self._visits else []
-        return own + list_checkpoints(self._folder)
+    def shipped(self) -> list[str]:
+        """The names, which are the keys too, of the models that everybody can use."""
+        return list_checkpoints(self._folder)
+
+    def choices(self, session: str = "") -> list[tuple[str, str]]:
+        """Names and keys to choose from, a visit's own first."""
+        with self._lock:
+            own = list(self._visits[session].trained.items())[::-1] if session in self._visits else []
+        return [(classifier.name, key) for key, classifier in own] + [(name, name) for name in self.shipped()]
 
     def default(self) -> str:
-        """The name of the model to start with, empty where there is none."""
-        names = self.names()
+        """The key of the model to start with, empty where there is none."""
+        names = self.shipped()
         return DEFAULT_MODEL if DEFAULT_MODEL in names else next(iter(names), "")
 
-    def find(self, name: str, session: str = "") -> Classifier:
-        """A classifier by name. Raises InputError where it is not to be had, CheckpointError where it is damaged."""
-        if session in self._visits and (own := self.visit(session).trained.get(name)):
+    def find(self, key: str) -> Classifier:
+        """A classifier by key. Raises InputError where it is not to be had, CheckpointError where it is damaged."""
+        if own := self._find_own(key):
             return own
-        if name not in list_checkpoints(self._folder):
-            choices = ", ".join(self.names(session))
-            remedy = f"choose from: {choices}" if choices else "there is none yet, train one in the Train tab"
-            raise InputError(f"The model {str(name)[:60]!r} is not here (any more); {remedy}.")
+        if key not in (names := self.shipped()):
+            remedy = f"choose from: {', '.join(names)}" if names else "there is none yet, train one in the Train tab"
+            name = str(key).rpartition("/")[2][:60]
+            raise InputError(f"The model {name!r} is not here (any more); {remedy}.")
         with self._lock:
-            if name not in self._shipped:
-                self._shipped[name] = Classifier.load(self._folder / f"{name}{SUFFIX}")
-            return self._shipped[name]
+            if key not in self._shipped:
+                self._shipped[key] = Classifier.load(self._folder / f"{key}{SUFFIX}")
+            return self._shipped[key]
+
+    def _find_own(self, key: str) -> Classifier | None:
+        if not isinstance(key, str):  # it may come from anywhere
+            return None
+        with self._lock:
+            for session, visit in self._visits.items():
+                if own := visit.trained.get(key):
+                    self._visits.move_to_end(session)
+                    return own
+        return None
 
     def visit(self, session: str) -> Visit:
         """A visit's things, made when they are first asked for; kept by none where the session has no name."""

@@ -119,9 +119,10 @@ class Handlers:
 
     def offer(self, drawing: str, browsing: str, request: gr.Request) -> list[gr.Dropdown]:
         """The pickers with the models there are now; what was chosen stays, unless it had to make room."""
-        names = self.shelf.names(session(request))
-        chosen = (name if name in names else self.shelf.default() for name in (drawing, browsing))
-        return [gr.Dropdown(names, value=name) for name in chosen]
+        choices = self.shelf.choices(session(request))
+        keys = [key for _, key in choices]
+        chosen = (key if key in keys else self.shelf.default() for key in (drawing, browsing))
+        return [gr.Dropdown(choices, value=key) for key in chosen]
 
 
 def _say_progress(recipe: Recipe, progress: Progress) -> str:

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import mean, median
@@ -25,27 +25,17 @@ from mnist_demo.checkpoints import find_checkpoint
 from mnist_demo.data import DATA_FOLDER
 from mnist_demo.evaluation import compute_logits
 from mnist_demo.handwriting import PEOPLE, to_field
-from mnist_demo.hardware import hardware_name
 from mnist_demo.nondigits import LETTERS, SYMBOLS, UNSEEN_LETTERS, paths_of, scribble, side_by_side, stick_figure
 from mnist_demo.pendigits import PenDigit, load_pen_digits
 from mnist_demo.practice import warp
-from mnist_demo.reports import percent, table
+from mnist_demo.reports import percent
 from mnist_demo.strokes import SIDE, resample
+from tests.benchmarks.rows import Row, at_least, at_most, for_information, print_rows
 
 SEEDS = Path(__file__).parent / "seeds"  # `sketch` trained with other seeds
 PAD = 400  # pixels of the side of a pad on a screen
 
 Paths = list[np.ndarray]
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of the table."""
-
-    what: str
-    figure: str
-    aim: str
-    met: bool
 
 
 def main() -> int:
@@ -59,7 +49,7 @@ def main() -> int:
     if options.mistakes:
         picture_mistakes(people, mnist).save(options.mistakes)
         return 0
-    rows = [
+    rows = (
         *read_people(people),
         *read_mnist(mnist),
         *read_pictures(people),
@@ -67,23 +57,8 @@ def main() -> int:
         *flag(people),
         *calibration(people, mnist),
         *size_and_speed(people, mnist),
-    ]
-    lines = [[row.what, row.figure, row.aim, "" if row.met else "MISSED"] for row in rows]
-    print(table(["what", "measured", "aim", ""], lines))
-    print(f"\nMeasured on {hardware_name()}, torch {torch.__version__}.")
-    return 0 if all(row.met for row in rows) else 1
-
-
-def at_least(what: str, share: float, aim: float) -> Row:
-    return Row(what, percent(share), f"at least {percent(aim)}", share >= aim)
-
-
-def at_most(what: str, value: float, aim: float, show: Callable[[float], str] = percent) -> Row:
-    return Row(what, show(value), f"at most {show(aim)}", value <= aim)
-
-
-def for_information(what: str, share: float) -> Row:
-    return Row(what, percent(share), "", True)
+    )
+    return print_rows(rows)
 
 
 def read_people(people: list[PenDigit]) -> Iterator[Row]:

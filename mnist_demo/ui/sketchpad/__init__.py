@@ -1,5 +1,6 @@
-"""A pad to draw on with finger, mouse or pen. Its value is the strokes, never a picture."""
+"""A pad to draw on with finger, mouse or pen, which asks the server what it is while the pen moves."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +9,48 @@ import gradio as gr
 from mnist_demo.strokes import Strokes
 
 _HERE = Path(__file__).parent
-_HTML, _CSS, _JS = ((_HERE / f"sketchpad.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js"))
+_HTML, _CSS, _DRAW, _ASK = (
+    (_HERE / name).read_text(encoding="utf-8") for name in ("sketchpad.html", "sketchpad.css", "draw.js", "ask.js")
+)
 
 
 class Sketchpad(gr.HTML):
-    """The drawing as strokes, each a list of (x, y) from 0 to 1000 on the pad, y down; it changes with each move."""
+    """The drawing as strokes, each a list of (x, y) from 0 to 1000 on the pad, y down.
 
-    def __init__(self, value: Strokes | None = None, **options: Any):
-        super().__init__(value=value, html_template=_HTML, css_template=_CSS, js_on_load=_JS, **options)
+    `reader` is the server function that the page calls while one draws, with {"strokes", "model", "every"}; what it
+    gives becomes the detail of an event `answer` on the document. `model` is the key of the model to start with,
+    `examples` are drawings by name, as buttons that draw them. The value follows when the pen is lifted.
+    """
+
+    # As the `js` of an event: tells the pad which model shall answer.
+    choose_model = "key => { document.dispatchEvent(new CustomEvent('model', { detail: key })); return [key]; }"
+
+    def __init__(
+        self,
+        reader: Callable[[Any], dict[str, Any]],
+        value: Strokes | None = None,
+        *,
+        model: str = "",
+        examples: dict[str, Strokes] | None = None,
+        **options: Any,
+    ):
+        def read(drawing: Any) -> dict[str, Any]:  # Gradio marks server functions, which it cannot do to methods
+            return reader(drawing)
+
+        super().__init__(
+            value=value,
+            html_template=_HTML,
+            css_template=_CSS,
+            js_on_load=f"{_DRAW}\n{_ASK}",
+            server_functions=[read],
+            model=model,
+            examples=examples or {},
+            **options,
+        )
+        self.props["component"] = self._id  # where the page finds `read`
 
     def preprocess(self, payload: Any) -> Any:
-        return payload or []  # the classifier checks strokes, whoever sends them
+        return payload or []  # who uses strokes checks them, whoever sends them
 
     def postprocess(self, value: Any) -> Any:
         return [[list(point) for point in stroke] for stroke in value or []]

@@ -1,0 +1,146 @@
+"""How quickly the page answers a pen: python -m tests.benchmarks.latency
+
+Starts the app, drives Chromium, and draws practice digits with the mouse at 60 points a second. Times are taken in the
+page, from the browser's stamp on the pointer's event to the frame that paints the answer to it. Prints a table and
+exits with 1 where a row is missed. About a minute.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from itertools import cycle
+from statistics import median, quantiles
+
+import numpy as np
+from playwright.sync_api import Browser, Page
+
+from mnist_demo.practice import DESIGNS, design_strokes
+from mnist_demo.strokes import Strokes, resample
+from tests.benchmarks.rows import Row, at_most, print_rows
+from tests.browser import chromium, open_pad
+from tests.conftest import served
+
+POINTS_A_SECOND = 60
+SPEED = 2.5  # field units, of a hundred, between two points: a digit takes about a second and a half
+DELAY = 100  # ms of the network, each way
+
+# Notes what the page does. A move that was sent waits for the first answer to a request begun after it.
+WATCH = """
+const heard = { moves: [], answers: [], frames: [], lifts: [], ready: 0 };
+window.heard = heard;
+let waiting = [], sent = [], lifted = 0;
+const ask = window.fetch;
+window.fetch = (address, ...rest) => {
+  if (String(address).includes('component_server')) [sent, waiting] = [[...sent, ...waiting], []];
+  return ask(address, ...rest);
+};
+addEventListener('pointermove', (event) => event.buttons && waiting.push(event.timeStamp), true);
+addEventListener('pointerup', (event) => (lifted = event.timeStamp), true);
+document.addEventListener('answer', ({ detail }) => {
+  const moves = sent.splice(0), lift = detail.settled ? lifted : 0;
+  heard.answers.push(performance.now());
+  if (lift) lifted = 0;
+  requestAnimationFrame(() => {
+    const now = performance.now();
+    heard.moves.push(...moves.map((move) => now - move));
+    if (lift) heard.lifts.push(now - lift);
+  });
+});
+let last = 0;
+requestAnimationFrame(function frame(now) {
+  if (last) heard.frames.push(now - last);
+  last = now;
+  requestAnimationFrame(frame);
+});
+new MutationObserver((_, observer) => {
+  if (!document.querySelector('#pad .examples button')) return; // the last thing that the pad makes
+  heard.ready = performance.now();
+  observer.disconnect();
+}).observe(document, { childList: true, subtree: true });
+"""
+
+
+def main() -> int:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    with served("practice") as address, chromium() as browser:
+        rows = (*answer_at_once(browser, address), *answer_from_afar(browser, address), *load(browser, address))
+    return print_rows(rows)
+
+
+def answer_at_once(browser: Browser, address: str) -> Iterator[Row]:
+    page = open_page(browser, address)
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    for name in DESIGNS:
+        draw(page, design_strokes(name), rest=100)
+    heard = page.evaluate("heard")
+    yield at_most("pen move to bars on the page, median, ms", median(heard["moves"]), 20, "{:.1f}".format)
+    yield at_most("the same, 95th percentile, ms", quantiles(heard["moves"], n=20)[-1], 50, "{:.1f}".format)
+    # Clearing the pad between the digits is a request and an answer, too.
+    yield at_most("requests an answer, of any kind", len(requests) / len(heard["answers"]), 1, "{:.2f}".format)
+    page.evaluate("heard.frames.length = 0")
+    end = time.monotonic() + 10
+    for name in cycle(DESIGNS):
+        draw(page, design_strokes(name), rest=0)
+        if time.monotonic() > end:
+            break
+    frames = page.evaluate("heard.frames")
+    yield at_most("frames over 50 ms while drawing 10 s", sum(each > 50 for each in frames) / len(frames), 0.01)
+    page.close()
+
+
+def answer_from_afar(browser: Browser, address: str) -> Iterator[Row]:
+    page = open_page(browser, address)
+    throttle = page.context.new_cdp_session(page)
+    network = {"offline": False, "latency": 2 * DELAY, "downloadThroughput": -1, "uploadThroughput": -1}
+    throttle.send("Network.enable")
+    throttle.send("Network.emulateNetworkConditions", network)
+    for name in DESIGNS:
+        draw(page, design_strokes(name), rest=4 * DELAY)
+    lifts = page.evaluate("heard.lifts")
+    what = f"with {DELAY} ms of delay each way: pen-up to the final answer"
+    yield at_most(f"{what}, median, ms", median(lifts), 250, "{:.0f}".format)
+    yield at_most(f"{what}, 95th percentile, ms", quantiles(lifts, n=20)[-1], 250, "{:.0f}".format)
+    page.close()
+
+
+def load(browser: Browser, address: str) -> Iterator[Row]:
+    seconds = []
+    for _ in range(5):
+        page = open_page(browser, address)  # in a context of its own: nothing is cached
+        seconds.append(page.evaluate("heard.ready") / 1000)
+        page.context.close()
+    yield at_most("page load to ready to draw, warm server, median of 5, s", median(seconds), 2, "{:.2f}".format)
+
+
+def open_page(browser: Browser, address: str) -> Page:
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.add_init_script(WATCH)
+    open_pad(page, address)
+    page.wait_for_timeout(500)
+    return page
+
+
+def draw(page: Page, strokes: Strokes, rest: int) -> None:
+    """Draw a design at a hand's pace, wait so many ms, clear the pad, and wait again."""
+    box = page.locator("#pad canvas").bounding_box()
+    assert box
+    due = time.monotonic()
+    for stroke in strokes:
+        path = resample(np.array(stroke), SPEED) / 200 + 0.25
+        points = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in path]
+        page.mouse.move(*points[0])
+        page.mouse.down()
+        for x, y in points[1:]:
+            due = max(due + 1 / POINTS_A_SECOND, time.monotonic() - 0.02)
+            time.sleep(max(0.0, due - time.monotonic()))
+            page.mouse.move(x, y)
+        page.mouse.up()
+    page.wait_for_timeout(rest)
+    page.keyboard.press("Delete")
+    page.wait_for_timeout(rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

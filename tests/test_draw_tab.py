@@ -1,0 +1,86 @@
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnist_demo.classifier import DEFAULT_MODEL
+from mnist_demo.practice import design_strokes
+from mnist_demo.ui.draw import Handlers
+from mnist_demo.ui.shelf import Shelf
+from tests.conftest import draw
+from tests.test_figures import decode
+
+SEVEN = design_strokes("plain 7")
+
+
+@pytest.fixture
+def handlers() -> Handlers:
+    return Handlers(Shelf())
+
+
+def test_a_drawing_is_answered_by_the_model_that_was_asked(handlers: Handlers):
+    answer = handlers.read({"strokes": SEVEN, "model": "softmax"})
+    assert (answer["shown"], answer["model"], answer["notice"]) == ("7", "softmax", "") and "models" not in answer
+
+
+def test_all_models_answer_where_all_are_asked(handlers: Handlers):
+    answer = handlers.read({"strokes": SEVEN, "model": "cnn", "every": True})
+    assert [verdict["model"] for verdict in answer["models"]] == handlers.shelf.shipped()
+    chosen = next(verdict for verdict in answer["models"] if verdict["model"] == "cnn")
+    assert (chosen["shown"], chosen["remark"]) == (answer["shown"], answer["remark"])
+
+
+def test_a_visitors_own_model_answers_whoever_knows_its_key(handlers: Handlers):
+    visit = handlers.shelf.visit("a visitor")
+    softmax = handlers.shelf.find("softmax")
+    visit.trained[f"{visit.token}/softmax, yours 1"] = type(softmax)("softmax, yours 1", softmax.model)
+    answer = handlers.read({"strokes": SEVEN, "model": f"{visit.token}/softmax, yours 1", "every": True})
+    assert answer["model"] == "softmax, yours 1" and answer["notice"] == ""
+    assert [verdict["model"] for verdict in answer["models"]] == [*handlers.shelf.shipped(), "softmax, yours 1"]
+
+
+@pytest.mark.parametrize("key", ["unguessable/softmax, yours 1", "", None, 7, ["sketch"], {}])
+def test_the_default_stands_in_for_a_model_that_is_gone_and_says_so(handlers: Handlers, key: Any):
+    answer = handlers.read({"strokes": SEVEN, "model": key})
+    assert answer["shown"] == "7" and answer["model"] == DEFAULT_MODEL
+    assert answer["notice"].endswith(f"is not here (any more): {DEFAULT_MODEL} answers instead.")
+    assert "unguessable" not in answer["notice"]
+
+
+@pytest.mark.parametrize(
+    ("drawing", "error"),
+    [
+        (None, "A drawing must be an object with strokes and model; got NoneType."),
+        ([SEVEN], "A drawing must be an object with strokes and model; got list."),
+        ({}, "Strokes must be a list of strokes, each a list of (x, y); got NoneType."),
+        ({"strokes": [[[float("nan"), 1]]]}, "Stroke 1 has a coordinate that is no finite number up to 1e+09."),
+        ({"strokes": [[[1, 2]]] * 501}, "The drawing has 501 strokes; at most 500 are read."),
+        (
+            {"strokes": [[[1, 2]] * 20_001]},
+            "The drawing has 20,001 points; at most 20,000 are read. Send fewer of them.",
+        ),
+    ],
+)
+def test_what_is_no_drawing_gets_a_clear_line(handlers: Handlers, drawing: Any, error: str):
+    assert handlers.read(drawing) == {"error": error}
+
+
+def test_a_picture_is_answered_with_the_ink_that_was_found(handlers: Handlers, tmp_path: Path):
+    path = tmp_path / "seven.png"
+    draw("plain 7").save(path)
+    answer = handlers.read_picture(str(path), "sketch")
+    assert answer["shown"] == "7" and len(answer["models"]) == len(handlers.shelf.shipped())
+    drawn, found = np.asarray(Image.open(path)) < 128, decode(answer["ink"]) < 128
+    assert np.mean(drawn == found) > 0.99
+
+
+def test_no_picture_is_a_blank_and_what_is_none_gets_a_clear_line(handlers: Handlers, tmp_path: Path):
+    assert handlers.read_picture(None, "sketch")["remark"] == "Draw a digit"
+    path = tmp_path / "text.png"
+    path.write_text("no picture")
+    with pytest.raises(gr.Error, match="What was sent is no picture that can be read") as caught:
+        handlers.read_picture(str(path), "sketch")
+    assert str(tmp_path) not in str(caught.value)
