@@ -78,7 +78,10 @@ def test_a_picture_is_answered_with_the_ink_that_was_found(handlers: Handlers, t
 
 
 def test_no_picture_is_a_blank_and_what_is_none_gets_a_clear_line(handlers: Handlers, tmp_path: Path):
-    assert handlers.read_picture(None, "sketch")["remark"] == "Draw a digit"
+    assert handlers.read_picture(None, "sketch")["remark"] == "No picture yet"
+    path = tmp_path / "blank.png"
+    Image.new("L", (50, 50), 200).save(path)
+    assert handlers.read_picture(str(path), "sketch")["remark"] == "No ink was found"
     path = tmp_path / "text.png"
     path.write_text("no picture")
     with pytest.raises(gr.Error, match="What was sent is no picture that can be read") as caught:

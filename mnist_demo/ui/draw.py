@@ -24,6 +24,7 @@ from mnist_demo.ui.shelf import Shelf
 from mnist_demo.ui.sketchpad import Sketchpad
 
 EXAMPLES = ["crossed 7", "flagged 1", "open 4", "curly 2", "curly 9", "slashed 0"]  # designs of practice digits
+NO_PICTURE = figures.answer(BLANK, blank="No picture yet")
 MAX_PICTURE_BYTES = 10 * 2**20  # of a picture sent to /predict_image
 
 
@@ -52,12 +53,13 @@ class Handlers:
     def read_picture(self, path: str | None, key: str) -> dict[str, Any]:
         """The answer for a picture file, with the ink that was found in it."""
         if path is None:
-            return figures.answer(BLANK)
+            return NO_PICTURE
         with Path(path).open("rb") as file, self._decoding:
             ink = picture_to_ink(open_picture(file))
-        return self._answer(fit(ink), key, every=True) | {"ink": figures.png_url(np.rint(255 * (1 - ink)))}
+        answer = self._answer(fit(ink), key, every=True, blank="No ink was found")
+        return answer | {"ink": figures.png_url(np.rint(255 * (1 - ink)))}
 
-    def _answer(self, image: np.ndarray, key: Any, every: bool) -> dict[str, Any]:
+    def _answer(self, image: np.ndarray, key: Any, every: bool, **remarks: str) -> dict[str, Any]:
         """What `figures.answer` gives, the model's name, a notice if it is another than was asked for, and on demand
         what every model says."""
         notice = ""
@@ -66,7 +68,8 @@ class Handlers:
         except InputError as error:  # trained in a visit that has ended, or before the server was started anew
             classifier = self.shelf.find(self.shelf.default())
             notice = f"{str(error).partition(';')[0]}: {classifier.name} answers instead."
-        answer = figures.answer(classifier.predict_prepared(image)) | {"model": classifier.name, "notice": notice}
+        answer = figures.answer(classifier.predict_prepared(image), **remarks)
+        answer |= {"model": classifier.name, "notice": notice}
         if every:
             shipped = map(self.shelf.find, self.shelf.shipped())
             asked = list(dict.fromkeys([*shipped, classifier]))  # the one that answers may be a visitor's own
@@ -155,7 +158,7 @@ def build(shelf: Shelf) -> DrawTab:
         with gr.Column(scale=5, min_width=300):
             picture = PictureInput(sources=["upload", "clipboard", "webcam"], show_label=False, height=320)
         with gr.Column(scale=6, min_width=300):
-            picture_answer = Answer(figures.answer(BLANK), elem_id="picture-answer")
+            picture_answer = Answer(NO_PICTURE, elem_id="picture-answer")
 
     model.change(None, model, None, js=pad.choose_model)
     pictured: dict[str, Any] = {"fn": handlers.read_picture, "inputs": [picture, model], "outputs": picture_answer}

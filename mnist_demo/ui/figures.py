@@ -19,21 +19,22 @@ def png_url(pixels: np.ndarray) -> str:
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def answer(prediction: Prediction) -> dict[str, Any]:
+def answer(prediction: Prediction, *, blank: str = "Draw a digit") -> dict[str, Any]:
     """What the page shows of a prediction, as JSON can hold it: what stands large and the remark below it, whether it
     was read, the likeliest digit, ten shares in percent (none for a blank), and the 28x28 pixels that the network saw,
     as base64 text.
 
-    What is no digit is not read; the best guess and the shares still tell what it is likest.
+    What is no digit is not read; the best guess and the shares still tell what it is likest. `blank` is the remark
+    where there is no ink.
     """
-    blank = prediction.digit is None
+    is_blank = prediction.digit is None
     shown, remark = _say(prediction)
     return {
         "shown": shown,
-        "remark": remark,
+        "remark": blank if is_blank else remark,
         "is_digit": prediction.is_digit,
         "best": prediction.digit,
-        "shares": [] if blank else [round(100 * probability, 1) for probability in prediction.probabilities],
+        "shares": [] if is_blank else [round(100 * probability, 1) for probability in prediction.probabilities],
         "image": base64.b64encode(prediction.image.tobytes()).decode(),
     }
 
@@ -47,7 +48,7 @@ def verdict(model: str, prediction: Prediction) -> dict[str, str]:
 def _say(prediction: Prediction) -> tuple[str, str]:
     """What stands large, the best guess even where it is no digit, and the remark below it."""
     if prediction.digit is None:
-        return "?", "Draw a digit"
+        return "?", ""
     remark = "One digit at a time" if prediction.is_several else "That does not look like a digit"
     return str(prediction.digit), f"{100 * prediction.confidence:.1f} %" if prediction.is_digit else remark
 

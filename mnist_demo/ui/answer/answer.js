@@ -26,6 +26,7 @@ function show(answer) {
   find('.found').hidden = !answer.ink;
   if (answer.ink) find('.found img').src = answer.ink;
   if (answer.models) showModels(answer);
+  find('.instead').textContent = props.pad ? '' : (answer.notice ?? ''); // the pad says it itself
   // Spoken once, when the pen is up: not with each move.
   if (answer.settled) find('.spoken').textContent = answer.is_digit ? `Read as ${answer.shown}, ${answer.remark}` : answer.remark;
 }

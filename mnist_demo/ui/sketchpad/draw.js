@@ -3,6 +3,7 @@ const FIELD = 1000; // coordinates run from 0 to this over the square pad
 const PEN = 55; // width of the drawn line, in field units: for the eye only, the network sees the path
 const STEP = 4; // field units: a point nearer to the last one tells nothing more
 const PALM = 1000; // ms after a pen's last touch in which a finger is taken for the palm
+const MOVE = 'onpointerrawupdate' in window ? 'pointerrawupdate' : 'pointermove'; // the latter waits for a frame
 const REPLAY = 1200; // ms that an example takes to be drawn
 
 const pad = element.querySelector('.sketchpad');
@@ -117,7 +118,7 @@ canvas.addEventListener('pointerdown', (event) => {
   changed();
 });
 
-canvas.addEventListener('pointermove', (event) => {
+canvas.addEventListener(MOVE, (event) => {
   if (event.pointerType === 'pen' && event.buttons) penSeen = event.timeStamp;
   if (event.pointerId !== pointer?.id) return;
   const events = event.getCoalescedEvents?.() ?? [];
