@@ -48,9 +48,9 @@ class Handlers:
         if self.data.can_retry:
             names = ", ".join(f"`{name}`" for name in MNIST_FILES)
             text += (
-                f"\n\nTo place MNIST by hand, put its four unpacked files ({names}) "
+                f"\n\n<details><summary>To place MNIST by hand</summary>\n\nPut its four unpacked files ({names}) "
                 "into `MNIST/raw` in the data folder: `data` beside `app.py`, or the one named by `--data` or "
-                "`MNIST_DEMO_DATA`. Then press Retry."
+                "`MNIST_DEMO_DATA`. Then press Retry.\n\n</details>"
             )
         return gr.Column(visible=True), text, gr.Button(visible=self.data.can_retry)
 
@@ -75,7 +75,7 @@ def build_app(data: SharedData, shelf: Shelf | None = None) -> gr.Blocks:
         with gr.Column(visible=False, elem_id="banner") as box:
             notice = gr.Markdown()
             retry = gr.Button("Retry", elem_id="retry", size="sm")
-        with gr.Tab("Draw", id="draw"):
+        with gr.Tab("Draw", id="draw", elem_id="draw-tab"):
             drawing = draw.build(shelf)
         with gr.Tab("Browse", id="browse") as tab:
             browsing = browse.build(shelf, data, tab)

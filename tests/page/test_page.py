@@ -26,6 +26,9 @@ def test_practice_digits_are_labelled_with_the_reason_and_a_retry(browser: Brows
         expect(banner).to_contain_text("train-images-idx3-ubyte is damaged: it has 9 bytes instead of 47,040,016")
         expect(banner).to_contain_text("To place MNIST by hand")
         assert str(tmp_path) not in page.content()
+        page.get_by_role("tab", name="Draw").click()
+        expect(banner).to_be_hidden()  # drawing needs no data
+        page.get_by_role("tab", name="Browse").click()
         if place := os.environ.get("MNIST_DEMO_DATA"):
             for name in MNIST_FILES:
                 shutil.copyfile(Path(place) / "MNIST" / "raw" / name, raw / name)
