@@ -12,6 +12,7 @@ from mnist_demo.calibration import Calibration
 from mnist_demo.checkpoints import Record, find_checkpoint, load_checkpoint
 from mnist_demo.data import NO_DIGIT, SEVERAL
 from mnist_demo.images import picture_to_image
+from mnist_demo.models import for_reading
 from mnist_demo.strokes import SIDE, Strokes, strokes_to_image
 
 DEFAULT_MODEL = "sketch"  # the checkpoint that answers unless another is asked for
@@ -54,7 +55,8 @@ class Classifier:
     def load(cls, name_or_path: str | Path) -> "Classifier":
         """The classifier stored in `checkpoints/` under a name, or in the file at a path. Raises CheckpointError."""
         path = find_checkpoint(name_or_path)
-        return cls(path.stem, *load_checkpoint(path))
+        model, record = load_checkpoint(path)
+        return cls(path.stem, for_reading(model), record)
 
     @property
     def calibration(self) -> Calibration:

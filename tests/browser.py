@@ -15,6 +15,9 @@ FLAGS = [
 ]
 
 
+READY = "#pad .examples button"  # the last thing that the pad makes
+
+
 def find_chromium() -> str | None:
     """The path of an installed Chromium or Chrome, None where there is none."""
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -50,7 +53,7 @@ def watch(page: Page, address: str) -> Iterator[Page]:
 def open_pad(page: Page, address: str) -> None:
     """Open the address and wait until one can draw."""
     page.goto(address)
-    page.wait_for_selector("#pad .examples button")  # the last thing that the pad makes
+    page.wait_for_selector(READY)
 
 
 def choose(page: Page, picker: str, option: str) -> None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mnist_demo.errors import InputError
-from mnist_demo.models import MODELS, Dropout, build_model, count_parameters
+from mnist_demo.models import MODELS, Dropout, build_model, count_parameters, for_reading
 
 SKETCH = "conv3 16-32-64-64-128-128, linear"  # ours; the others are the documents'
 
@@ -11,6 +11,17 @@ SKETCH = "conv3 16-32-64-64-128-128, linear"  # ours; the others are the documen
 def test_networks_give_a_logit_for_each_class(name: str):
     classes = 12 if name == SKETCH else 10
     assert build_model(name).eval()(torch.rand(3, 1, 28, 28)).shape == (3, classes)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_network_for_reading_answers_the_same_without_normalising(name: str):
+    model, images = build_model(name), torch.rand(64, 1, 28, 28)
+    for layer in model:
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer(torch.randn(64, layer.num_features, 5, 5) * 3 + 1)  # to have means and variances of its own
+    reader = for_reading(model.eval())
+    assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in reader)
+    torch.testing.assert_close(reader(images), model(images), rtol=1e-4, atol=1e-5)
 
 
 def test_parameters_are_those_of_the_documents_networks():

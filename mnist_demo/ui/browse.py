@@ -12,6 +12,7 @@ from gradio.events import Dependency
 from mnist_demo.classifier import Classifier
 from mnist_demo.data import Data
 from mnist_demo.evaluation import Evaluation, evaluate
+from mnist_demo.hardware import all_cores
 from mnist_demo.reports import percent
 from mnist_demo.ui import figures
 from mnist_demo.ui.events import PRIVATE, friendly
@@ -60,7 +61,7 @@ class Handlers:
         return self.show(model, page - 1)
 
     def _evaluate(self, classifier: Classifier, data: Data) -> Evaluation:
-        with self._lock:  # one at a time: two would only halve each other's speed
+        with self._lock, all_cores():  # one at a time: two would only halve each other's speed
             if classifier not in self._answers or self._answers[classifier][0] is not data:
                 self._answers[classifier] = data, evaluate(classifier.model, data.test)
             return self._answers[classifier][1]

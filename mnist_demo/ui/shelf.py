@@ -68,11 +68,14 @@ class Shelf:
 
     def find(self, key: str) -> Classifier:
         """A classifier by key. Raises InputError where it is not to be had, CheckpointError where it is damaged."""
-        if own := self._find_own(key):
-            return own
+        if not isinstance(key, str):  # it may come from anywhere
+            key = type(key).__name__
+        with self._lock:
+            if known := self._shipped.get(key) or self._find_own(key):
+                return known
         if key not in (names := self.shipped()):
             remedy = f"choose from: {', '.join(names)}" if names else "there is none yet, train one in the Train tab"
-            name = str(key).rpartition("/")[2][:60]
+            name = key.rpartition("/")[2][:60]
             raise InputError(f"The model {name!r} is not here (any more); {remedy}.")
         with self._lock:
             if key not in self._shipped:
@@ -80,13 +83,10 @@ class Shelf:
             return self._shipped[key]
 
     def _find_own(self, key: str) -> Classifier | None:
-        if not isinstance(key, str):  # it may come from anywhere
-            return None
-        with self._lock:
-            for session, visit in self._visits.items():
-                if own := visit.trained.get(key):
-                    self._visits.move_to_end(session)
-                    return own
+        for session, visit in self._visits.items():
+            if own := visit.trained.get(key):
+                self._visits.move_to_end(session)
+                return own
         return None
 
     def visit(self, session: str) -> Visit:

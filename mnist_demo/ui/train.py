@@ -12,6 +12,7 @@ from gradio.events import Dependency
 
 from mnist_demo.data import Data
 from mnist_demo.evaluation import evaluate
+from mnist_demo.hardware import all_cores
 from mnist_demo.models import count_parameters
 from mnist_demo.recipes import RECIPES, Recipe, find_recipe
 from mnist_demo.reports import describe_training, percent, table
@@ -101,7 +102,9 @@ class Handlers:
         started = shown = time.monotonic()
         with closing(train(model, data, recipe)) as training:
             while not visit.stop.is_set() and time.monotonic() - started < MAX_SECONDS:
-                if (progress := next(training, None)) is None:
+                with all_cores():  # in each step: Gradio may ask for the next one from another thread
+                    progress = next(training, None)
+                if progress is None:
                     break
                 run.add(progress)
                 if time.monotonic() - shown >= UPDATE_SECONDS:
@@ -110,7 +113,8 @@ class Handlers:
         if run.last is None:
             yield NOTHING_LEARNED, None, ""
             return
-        accuracy = evaluate(model, data.test).accuracy
+        with all_cores():
+            accuracy = evaluate(model, data.test).accuracy
         name = visit.keep(recipe, data, model).name
         yield _say_outcome(run.last, accuracy, name), run.curve(), run.table()
 

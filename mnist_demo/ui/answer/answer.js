@@ -7,28 +7,33 @@ const models = find('.models');
 const rows = Array.from({ length: 10 }, (_, digit) => {
   const row = document.createElement('div');
   row.className = 'row';
-  row.innerHTML = '<span class="name"></span><span class="track"><span class="bar"></span></span><span class="share"></span>';
+  row.innerHTML = '<span class="name"></span><span class="track"></span><span class="share"></span>';
   row.querySelector('.name').textContent = digit;
   find('.bars').append(row);
-  return { row, bar: row.querySelector('.bar'), share: row.querySelector('.share') };
+  return { row, track: row.querySelector('.track'), share: row.querySelector('.share') };
 });
 
 function show(answer) {
-  find('.digit').textContent = answer.shown;
-  find('.remark').textContent = answer.remark;
+  say(find('.digit'), answer.shown);
+  say(find('.remark'), answer.remark);
   panel.classList.toggle('unread', !answer.is_digit);
-  rows.forEach(({ row, bar, share }, digit) => {
+  rows.forEach(({ row, track, share }, digit) => {
     row.classList.toggle('best', digit === answer.best);
-    bar.style.transform = `scaleX(${(answer.shares[digit] ?? 0) / 100})`;
-    share.textContent = answer.shares.length ? `${answer.shares[digit].toFixed(1)} %` : '';
+    track.style.setProperty('--share', `${answer.shares[digit] ?? 0}%`);
+    say(share, answer.shares.length ? `${answer.shares[digit].toFixed(1)} %` : '');
   });
   showPixels(atob(answer.image));
   find('.found').hidden = !answer.ink;
   if (answer.ink) find('.found img').src = answer.ink;
   if (answer.models) showModels(answer);
-  find('.instead').textContent = props.pad ? '' : (answer.notice ?? ''); // the pad says it itself
+  say(find('.instead'), props.pad ? '' : (answer.notice ?? '')); // the pad says it itself
   // Spoken once, when the pen is up: not with each move.
   if (answer.settled) find('.spoken').textContent = answer.is_digit ? `Read as ${answer.shown}, ${answer.remark}` : answer.remark;
+}
+
+// To set a text anew, even to what it is, has the browser lay the page out again.
+function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
 }
 
 function showPixels(bytes) {

@@ -14,7 +14,7 @@ let drawn = 0; // the number of the newest drawing
 let answered = 0; // that of the drawing whose answer is shown
 let answer = {};
 let request = null; // the one on its way: { drawing, since, controller }
-let took = 0; // ms that the last answer took
+let took = [0, 0]; // ms that the last two answers took: a single slow one tells little
 let failures = 0; // in a row
 let retry = 0; // the timer of the next try, 0 if none
 
@@ -54,7 +54,7 @@ async function send() {
   request = null;
   if (news) {
     failures = 0;
-    took = performance.now() - since;
+    took = [took[1], performance.now() - since];
     answered = drawing;
     answer = news;
     tell(news.error || news.notice || '');
@@ -76,7 +76,7 @@ function again() {
 // The pen is up: the drawing is final. A request on its way that asks for an older one only delays the answer.
 function settle() {
   if (answered === drawn) show();
-  else if (request && request.drawing < drawn && took - (performance.now() - request.since) > WORTH) {
+  else if (request && request.drawing < drawn && Math.min(...took) - (performance.now() - request.since) > WORTH) {
     request.superseded = true;
     request.controller.abort();
   }
