@@ -19,6 +19,24 @@ def pixel_values(image: np.ndarray, title: str) -> Figure:
     return figure
 
 
+def wall(images: np.ndarray, predictions: list[int], labels: list[int]) -> Figure:
+    """Digits (N, 28, 28) uint8 with prediction (truth) under each, in green where right, in red and crossed where
+    wrong, as document 001 shows them; for print."""
+    columns = 10
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(0.8 * columns, 1.0 * rows), layout="constrained")
+    for i, (image, read, truth) in enumerate(zip(images, predictions, labels, strict=True)):
+        axes = figure.add_subplot(rows, columns, i + 1)
+        axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        right = read == truth
+        axes.set_xlabel(
+            f"{read} ({truth})" if right else f"× {read} ({truth})", color="#15803d" if right else "#b91c1c"
+        )
+    return figure
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, PDF or SVG, as the path's ending says. Raises InputError where that cannot be done."""
     if not path.suffix:  # matplotlib would add one, and write another file than was named

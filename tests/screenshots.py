@@ -20,7 +20,7 @@ def show_draw(page: Page) -> None:
 
 
 def show_browse(page: Page) -> None:
-    page.wait_for_selector(".wall li")
+    page.wait_for_selector(".wall button")
 
 
 def show_train(page: Page) -> None:

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from mnist_demo.classifier import Classifier
 from mnist_demo.data import Data, Digits
 from mnist_demo.evaluation import evaluate
 from mnist_demo.models import build_model
@@ -19,6 +20,24 @@ def test_figures_are_those_of_a_plain_loop(practice: Data):
     assert result.per_class_accuracy == [count / 20 for count in right]
     assert result.accuracy == sum(right) / 200
     assert result.loss == pytest.approx(loss)
+    assert torch.equal(result.confidences, result.probabilities.gather(1, result.predictions[:, None])[:, 0])
+    for truth, read in ((0, 0), (3, 5), (9, 4)):
+        both = (result.labels == truth) & (result.predictions == read)
+        assert result.confusion[truth, read] == both.sum()
+    assert result.confusion.sum() == 200
+
+
+def test_probabilities_are_calibrated_and_the_progress_is_told(practice: Data):
+    classifier = Classifier.load("sketch")
+    shares: list[float] = []
+    calibrated = evaluate(
+        classifier.model, practice.test, calibration=classifier.calibration, report=shares.append, batch_size=60
+    )
+    alone = classifier.predict_prepared(practice.test.images[7, 0].numpy())
+    assert calibrated.probabilities[7].tolist() == pytest.approx(alone.probabilities, abs=1e-6)
+    assert shares == [0.3, 0.6, 0.9, 1.0]
+    shared = evaluate(classifier.model, practice.test, batch_size=60, calibration=classifier.calibration, workers=3)
+    assert torch.allclose(shared.probabilities, calibrated.probabilities, atol=1e-6) and shared.loss == calibrated.loss
 
 
 def test_dropout_is_off_and_the_models_mode_is_left(practice: Data):

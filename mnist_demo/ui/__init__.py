@@ -16,6 +16,11 @@ from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf
 
 _FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]  # the system's own: nothing is fetched from other hosts
+# A link to a wall of digits opens its tab.
+_FOLLOW_LINK = (
+    "() => { if (new URLSearchParams(location.search).get('tab') === 'browse')"
+    " document.getElementById('browse-tab-button')?.click(); return []; }"
+)
 LAUNCH: dict[str, Any] = {
     "theme": gr.themes.Default(primary_hue="indigo", font=_FONTS, font_mono=["ui-monospace", "monospace"]),
     "css_paths": [Path(__file__).parent / "page.css"],
@@ -77,10 +82,10 @@ def build_app(data: SharedData, shelf: Shelf | None = None) -> gr.Blocks:
             retry = gr.Button("Retry", elem_id="retry", size="sm")
         with gr.Tab("Draw", id="draw", elem_id="draw-tab"):
             drawing = draw.build(shelf)
-        with gr.Tab("Browse", id="browse") as tab:
+        with gr.Tab("Browse", id="browse", elem_id="browse-tab") as tab:
             browsing = browse.build(shelf, data, tab)
         with gr.Tab("Train", id="train"):
-            training = train.build(shelf, data, (drawing.model, browsing.model))
+            training = train.build(shelf, data, drawing.model, browsing.explorer)
 
         show_banner: dict[str, Any] = {
             "fn": handlers.show_banner,
@@ -89,6 +94,7 @@ def build_app(data: SharedData, shelf: Shelf | None = None) -> gr.Blocks:
             **PRIVATE,
         }
         page.load(**show_banner)
+        page.load(None, None, None, js=_FOLLOW_LINK)
         for event in (*browsing.shown, training):  # another visitor's Retry may have changed the data meanwhile
             event.then(**show_banner)
         retried = retry.click(handlers.retry, None, notice, concurrency_limit=None, **PRIVATE)

@@ -1,109 +1,264 @@
-"""The Browse tab: pages of test digits with a model's predictions, in green and red."""
+"""The Browse tab: sets of digits as a wall, with what a model made of them; filtered, sorted, looked at closely."""
 
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import base64
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import gradio as gr
+import numpy as np
+import torch
 from gradio.events import Dependency
+from torch import Tensor
 
 from mnist_demo.classifier import Classifier
-from mnist_demo.data import Data
+from mnist_demo.data import Digits, practice_data
+from mnist_demo.errors import DemoError, InputError
 from mnist_demo.evaluation import Evaluation, evaluate
-from mnist_demo.hardware import all_cores
+from mnist_demo.hardware import ALL_CORES
+from mnist_demo.pendigits import FILE as PEN_FILE
+from mnist_demo.pendigits import load_pen_digits
 from mnist_demo.reports import percent
+from mnist_demo.selection import Selection, count_choices, count_pages, from_query, page_of, select, to_query
+from mnist_demo.strokes import normalise, rasterise
 from mnist_demo.ui import figures
+from mnist_demo.ui.background import Background, Busy, Report
 from mnist_demo.ui.events import PRIVATE, friendly
+from mnist_demo.ui.explorer import Explorer
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf
 
-PAGE_SIZE = 100  # digits
+PRINT_DPI = 200
 
 
 @dataclass(frozen=True)
+class Wall:
+    """What is chosen, and what the models made of it."""
+
+    classifier: Classifier
+    name: str  # of the set of digits
+    digits: Digits
+    selection: Selection
+    evaluation: Evaluation
+    other: Evaluation | None  # of the model that is compared with
+    notice: str = ""  # why it is not what was asked for
+
+    @property
+    def rows(self) -> Tensor:
+        return select(self.selection, self.evaluation, self.other)
+
+
+@dataclass(frozen=True, eq=False)
 class Handlers:
-    """What the Browse tab does with what it is given."""
+    """What the page asks while somebody browses. None that gives an object raises or waits: {"busy": text} tells how
+    far it is, {"error": text} why not.
+
+    query: what is chosen, as text by name: "model" and "other" (keys), "set" (a key of `sets`), what
+    `selection.from_query` takes, and for `digit` the "row".
+    """
 
     shelf: Shelf
     data: SharedData
-    # A model's answers for the test set, kept for as long as the model is.
-    _answers: WeakKeyDictionary[Classifier, tuple[Data, Evaluation]] = field(default_factory=WeakKeyDictionary)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _background: Background = field(default_factory=Background)
 
-    @friendly
-    def wait_for_data(self) -> Iterator[str]:
-        yield from self.data.follow()
+    def sets(self) -> dict[str, str]:
+        """The sets of digits to choose from, and what they are called."""
+        names = {"test": "Test set", "train": "Training set", "practice": "Practice digits"}
+        has_pen_digits = self.data.folder is not None and (self.data.folder / PEN_FILE).is_file()
+        return names | ({"pen": "Pen digits of 30 writers"} if has_pen_digits else {})
 
-    @friendly
-    def show(self, model: str, page: int) -> tuple:
-        """Status, wall, page, its label, and whether there are pages before and after."""
-        data = self.data.get()
-        classifier = self.shelf.find(model)
-        result = self._evaluate(classifier, data)
-        pages = -(-len(data.test) // PAGE_SIZE)
-        page = min(max(int(page), 0), pages - 1)
-        rows = slice(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
-        wall = figures.wall(
-            data.test.images[rows, 0].numpy(), result.predictions[rows].tolist(), result.labels[rows].tolist()
+    def look(self, query: Any) -> dict[str, Any]:
+        """A page of the wall, counts beside each choice, and the model's score."""
+        return self._answer(query, self._look)
+
+    def digit(self, query: Any) -> dict[str, Any]:
+        """One digit of the set: its pixels, ten shares in percent, what every model says of it."""
+        return self._answer(query, self._digit)
+
+    def wall_file(self, query: Any) -> dict[str, Any]:
+        """The wall as a PNG, in base64."""
+        return self._answer(query, self._wall_file)
+
+    def table_file(self, query: Any) -> dict[str, Any]:
+        """The model's answers for the whole set as CSV, in base64."""
+        return self._answer(query, self._table_file)
+
+    def _answer(self, query: Any, make: Callable[[dict[str, str]], dict[str, Any]]) -> dict[str, Any]:
+        try:
+            if not isinstance(query, dict):
+                raise InputError(f"What is chosen must be an object; got {type(query).__name__}.")
+            return make({str(name): text for name, text in query.items() if isinstance(text, str)})
+        except Busy as busy:
+            return {"busy": str(busy)}
+        except DemoError as error:
+            return {"error": str(error)}
+
+    def wall(self, query: dict[str, str]) -> Wall:
+        """What is asked for, or every digit where it cannot be had. Raises Busy."""
+        key, other_key, notice = query.get("model") or self.shelf.default(), query.get("other", ""), ""
+        name = query.get("set") or "test"
+        try:
+            classifier = self.shelf.find(key)
+            other = self.shelf.find(other_key) if other_key else None
+            selection = from_query(query)
+            if name not in self.sets():
+                raise InputError(f"There is no set of digits {name[:40]!r}.")
+        except InputError as error:  # a link from elsewhere, or a model of a visit that has ended
+            notice = f"{error} Here are all digits of the test set."
+            classifier, other, selection, name = self.shelf.find(self.shelf.default()), None, Selection(), "test"
+        digits, name = self._digits(name)
+        evaluations = [self._evaluate(each, name, digits) for each in (classifier, other) if each]
+        return Wall(classifier, name, digits, selection, evaluations[0], evaluations[1] if other else None, notice)
+
+    def _look(self, query: dict[str, str]) -> dict[str, Any]:
+        wall = self.wall(query)
+        rows, evaluation, total = wall.rows, wall.evaluation, len(wall.digits)
+        page = min(wall.selection.page, count_pages(rows) - 1)
+        shown = page_of(rows, page)
+        right = int(evaluation.right.sum())
+        counts = count_choices(wall.selection, evaluation, wall.other)
+        return {
+            "notice": wall.notice,
+            "summary": f"{wall.classifier.name} reads {right:,} of {total:,} right: {percent(right / total)} "
+            f"({wall.name})",
+            "found": len(rows),
+            "page": page,
+            "pages": count_pages(rows),
+            "chosen": to_query(replace(wall.selection, page=page)),
+            "counts": {
+                name: {"" if c is None else str(c): n for c, n in each.items()} for name, each in counts.items()
+            },
+            "rows": shown.tolist(),
+            "read": evaluation.predictions[shown].tolist(),
+            "truth": evaluation.labels[shown].tolist(),
+            "sprite": figures.sprite(wall.digits.images[shown, 0].numpy()) if len(shown) else "",
+            "columns": figures.WALL_COLUMNS,
+            "confusion": evaluation.confusion.tolist(),
+            "per_class": evaluation.per_class,
+        }
+
+    def _digit(self, query: dict[str, str]) -> dict[str, Any]:
+        wall = self.wall(query)
+        total, text = len(wall.digits), query.get("row", "")
+        if not (text.isascii() and text.isdigit() and len(text) <= 7 and int(text) < total):
+            raise InputError(f"There is no digit {text[:20]!r}; the set has those from 0 to {total - 1:,}.")
+        row = int(text)
+        image = wall.digits.images[row, 0].numpy()
+        rows = wall.rows
+        place = torch.nonzero(rows == row)[:, 0].tolist()  # none where the digit is not among what is chosen
+        keys = dict.fromkeys([*self.shelf.shipped(), query.get("model") or self.shelf.default()])
+        verdicts = []
+        for key in keys:
+            try:
+                classifier = self.shelf.find(key)
+            except InputError:
+                continue  # the wall's notice tells of it
+            verdicts.append(figures.verdict(classifier.name, classifier.predict_prepared(image)))
+        return {
+            "row": row,
+            "read": int(wall.evaluation.predictions[row]),
+            "truth": int(wall.evaluation.labels[row]),
+            "shares": [round(100 * share, 1) for share in wall.evaluation.probabilities[row].tolist()],
+            "image": base64.b64encode(image.tobytes()).decode(),
+            "models": verdicts,
+            "previous": rows[place[0] - 1].item() if place and place[0] else None,
+            "next": rows[place[0] + 1].item() if place and place[0] + 1 < len(rows) else None,
+        }
+
+    def _wall_file(self, query: dict[str, str]) -> dict[str, Any]:
+        wall = self.wall(query)
+        shown = page_of(wall.rows, wall.selection.page)
+        if not len(shown):
+            raise InputError("There is no digit on this wall to download.")
+        from mnist_demo import pictures  # matplotlib takes a third of a second
+
+        figure = pictures.wall(
+            wall.digits.images[shown, 0].numpy(),
+            wall.evaluation.predictions[shown].tolist(),
+            wall.evaluation.labels[shown].tolist(),
         )
-        right, total = int(result.right.sum()), len(result.labels)
-        score = f"**{right:,} of {total:,}** test digits right: **{percent(right / total)}** ({data.name})"
-        status = f"`{classifier.name}` reads {score}"
-        label = f"Digits {rows.start + 1:,} to {min(rows.stop, total):,}, page {page + 1} of {pages}"
-        return status, wall, page, label, gr.Button(interactive=page > 0), gr.Button(interactive=page < pages - 1)
+        file = io.BytesIO()
+        figure.savefig(file, dpi=PRINT_DPI)
+        return _as_file(f"{wall.classifier.name}, {wall.name}.png", "image/png", file.getvalue())
 
-    def show_next(self, model: str, page: int) -> tuple:
-        return self.show(model, page + 1)
+    def _table_file(self, query: dict[str, str]) -> dict[str, Any]:
+        wall = self.wall(query)
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["index", "truth", "prediction", *(f"p{digit}" for digit in range(10))])
+        evaluation = wall.evaluation
+        answers = zip(
+            evaluation.labels.tolist(), evaluation.predictions.tolist(), evaluation.probabilities.tolist(), strict=True
+        )
+        for row, (truth, read, probabilities) in enumerate(answers):
+            writer.writerow([row, truth, read, *(f"{probability:.6g}" for probability in probabilities)])
+        return _as_file(f"{wall.classifier.name}, {wall.name}.csv", "text/csv", file.getvalue().encode())
 
-    def show_previous(self, model: str, page: int) -> tuple:
-        return self.show(model, page - 1)
+    def _digits(self, name: str) -> tuple[Digits, str]:
+        """A set of digits, and what it is called with its source. Raises Busy."""
+        if name == "practice":
+            practice = self._background.get(self, "practice", lambda report: practice_data(), "Making practice digits…")
+            return practice.test, "practice digits"
+        if name == "pen":
+            return self._background.get(self, "pen", self._load_pen_digits, "Loading the pen digits…"), "pen digits"
+        for status in self.data.follow():
+            raise Busy(status)
+        data = self.data.get()
+        return (data.train, f"{data.name}, training set") if name == "train" else (data.test, f"{data.name}, test set")
 
-    def _evaluate(self, classifier: Classifier, data: Data) -> Evaluation:
-        with self._lock, all_cores():  # one at a time: two would only halve each other's speed
-            if classifier not in self._answers or self._answers[classifier][0] is not data:
-                self._answers[classifier] = data, evaluate(classifier.model, data.test)
-            return self._answers[classifier][1]
+    def _load_pen_digits(self, report: Report) -> Digits:
+        assert self.data.folder  # or else `sets` would not offer them
+        written = load_pen_digits(self.data.folder)
+        images = np.empty((len(written), 1, 28, 28), dtype=np.uint8)
+        for i, each in enumerate(written):
+            images[i, 0] = rasterise(normalise(each.paths))
+            if i % 500 == 0:
+                report(f"Drawing the pen digits, {i / len(written):.0%}…")
+        return Digits(torch.from_numpy(images), torch.tensor([each.digit for each in written]))
+
+    def _evaluate(self, classifier: Classifier, name: str, digits: Digits) -> Evaluation:
+        def make(report: Report) -> Evaluation:
+            def tell(share: float) -> None:
+                report(f"{classifier.name} reads {len(digits):,} digits, {share:.0%}…")
+
+            return evaluate(
+                classifier.model, digits, calibration=classifier.calibration, report=tell, workers=ALL_CORES
+            )
+
+        return self._background.get(
+            classifier, name, make, f"{classifier.name} is about to read {len(digits):,} digits…"
+        )
+
+
+def _as_file(name: str, kind: str, content: bytes) -> dict[str, str]:
+    return {"name": name, "kind": kind, "content": base64.b64encode(content).decode()}
 
 
 @dataclass(frozen=True)
 class BrowseTab:
     """What other parts of the page may tie to."""
 
-    model: gr.Dropdown
-    shown: list[Dependency]  # events that are done when the wall shows what was asked for
-    show: dict  # the event that shows the wall anew, as keywords of `.then()`
+    explorer: Explorer
+    shown: list[Dependency]  # events that are done when the data have come
+    show: dict  # the event that looks anew, as keywords of `.then()`
 
 
 def build(shelf: Shelf, data: SharedData, tab: gr.Tab) -> BrowseTab:
     """Lay out the tab and wire it; call inside `tab`."""
     handlers = Handlers(shelf, data)
+    explorer = Explorer(
+        [handlers.look, handlers.digit, handlers.wall_file, handlers.table_file],
+        [list(choice) for choice in shelf.choices()],
+        model=shelf.default(),
+        sets=handlers.sets(),
+        elem_id="explorer",
+    )
 
-    with gr.Row():
-        model = gr.Dropdown(
-            shelf.choices(),
-            value=shelf.default() or None,
-            label="Model",
-            elem_id="browse-model",
-            scale=2,
-            min_width=320,
-        )
-        previous = gr.Button("← Previous", interactive=False, elem_id="previous", min_width=120)
-        following = gr.Button("Next →", interactive=False, elem_id="next", min_width=120)
-    status = gr.Markdown(elem_id="browse-status")
-    gr.Markdown("Under each digit: prediction (truth), green where right, red and crossed where wrong.")
-    wall = gr.HTML(elem_id="wall")
-    label = gr.Markdown(elem_id="page-label")
-    page = gr.State(0)
+    @friendly
+    def wait() -> None:
+        data.get()
 
-    shown: dict[str, Any] = {"inputs": [model, page], "outputs": [status, wall, page, label, previous, following]}
-    data_loaded = tab.select(handlers.wait_for_data, None, status, concurrency_limit=None, **PRIVATE)
-    show = {"fn": handlers.show, **shown, **PRIVATE}
-    events = [
-        data_loaded.then(**show),
-        model.input(**show),
-        following.click(handlers.show_next, **shown, **PRIVATE),
-        previous.click(handlers.show_previous, **shown, **PRIVATE),
-    ]
-    return BrowseTab(model, events, show)
+    loaded = tab.select(wait, None, None, concurrency_limit=None, **PRIVATE)
+    return BrowseTab(explorer, [loaded], {"fn": None, "js": Explorer.look})

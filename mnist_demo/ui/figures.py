@@ -53,21 +53,9 @@ def _say(prediction: Prediction) -> tuple[str, str]:
     return str(prediction.digit), f"{100 * prediction.confidence:.1f} %" if prediction.is_digit else remark
 
 
-def wall(images: np.ndarray, predictions: list[int], labels: list[int]) -> str:
-    """Digits (N, 28, 28) uint8 with prediction (truth) under each: green and framed where right, red and crossed
-    where wrong. One sprite holds all images."""
+def sprite(images: np.ndarray) -> str:
+    """Digits (N, 28, 28) uint8, dark ink on white, as one picture with WALL_COLUMNS in a row."""
     rows = -(-len(images) // WALL_COLUMNS)
     cells = np.zeros((rows * WALL_COLUMNS, 28, 28), dtype=np.uint8)
     cells[: len(images)] = images
-    sprite = cells.reshape(rows, WALL_COLUMNS, 28, 28).swapaxes(1, 2).reshape(rows * 28, WALL_COLUMNS * 28)
-    items = []
-    for i, (prediction, label) in enumerate(zip(predictions, labels, strict=True)):
-        verdict = "right" if prediction == label else "wrong"
-        x, y = -28 * (i % WALL_COLUMNS), -28 * (i // WALL_COLUMNS)
-        items.append(
-            f'<li class="{verdict}" aria-label="{verdict}: read {prediction}, is {label}">'
-            f'<span class="image" style="background-position:calc(var(--zoom)*{x}px) calc(var(--zoom)*{y}px)"></span>'
-            f'<span class="caption">{prediction} ({label})</span></li>'
-        )
-    style = f"--sprite:url({png_url(255 - sprite)});--width:{WALL_COLUMNS * 28}px"
-    return f'<ul class="wall" style="{style}">{"".join(items)}</ul>'
+    return png_url(255 - cells.reshape(rows, WALL_COLUMNS, 28, 28).swapaxes(1, 2).reshape(rows * 28, WALL_COLUMNS * 28))

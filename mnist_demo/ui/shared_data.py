@@ -27,17 +27,17 @@ class SharedData:
     """
 
     def __init__(self, folder: Path | None, download: Callable[..., None] = download_mnist):
-        self._folder = folder
+        self.folder = folder
         self._download = download
         self._lock = threading.Lock()
         self._loading = False
-        self._status = ""
+        self._status = "Loading the digits…"
         self.loaded: Loaded | None = None  # None until somebody needed the data and they have come
 
     @property
     def can_retry(self) -> bool:
         """Whether there is a place where MNIST may still turn up."""
-        return self._folder is not None
+        return self.folder is not None
 
     def follow(self, again: bool = False) -> Iterator[str]:
         """Load the data unless they are there, and yield a line for the person who waits until they are.
@@ -68,15 +68,15 @@ class SharedData:
             self._loading = False
 
     def _find(self) -> Loaded:
-        if self._folder is None:
+        if self.folder is None:
             self._status = "Making practice digits…"
             return Loaded(practice_data(), "The app was started with practice digits.")
         try:
-            if missing_files(self._folder):
+            if missing_files(self.folder):
                 self._status = "Downloading MNIST…"
-                self._download(self._folder, report=self._report)
+                self._download(self.folder, report=self._report)
             self._status = "Loading MNIST…"
-            return Loaded(load_mnist(self._folder))
+            return Loaded(load_mnist(self.folder))
         except DataError as error:
             self._status = "Making practice digits…"
             return Loaded(self.loaded.data if self.loaded else practice_data(), error.reason)

@@ -18,6 +18,7 @@ from mnist_demo.recipes import RECIPES, Recipe, find_recipe
 from mnist_demo.reports import describe_training, percent, table
 from mnist_demo.training import Progress, train
 from mnist_demo.ui.events import PRIVATE, friendly, session
+from mnist_demo.ui.explorer import Explorer
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf, Visit
 
@@ -121,12 +122,11 @@ class Handlers:
     def stop(self, request: gr.Request) -> None:
         self.shelf.visit(session(request)).stop.set()
 
-    def offer(self, drawing: str, browsing: str, request: gr.Request) -> list[gr.Dropdown]:
-        """The pickers with the models there are now; what was chosen stays, unless it had to make room."""
+    def offer(self, chosen: str, request: gr.Request) -> tuple[gr.Dropdown, list]:
+        """For Draw and for Browse, the models there are now; what was chosen stays, unless it had to make room."""
         choices = self.shelf.choices(session(request))
-        keys = [key for _, key in choices]
-        chosen = (key if key in keys else self.shelf.default() for key in (drawing, browsing))
-        return [gr.Dropdown(choices, value=key) for key in chosen]
+        stays = chosen in (key for _, key in choices)
+        return gr.Dropdown(choices, value=chosen if stays else self.shelf.default()), choices
 
 
 def _say_progress(recipe: Recipe, progress: Progress) -> str:
@@ -150,10 +150,10 @@ def _rest() -> tuple:
     return gr.Button(interactive=True), gr.Button(interactive=False)
 
 
-def build(shelf: Shelf, data: SharedData, pickers: tuple[gr.Dropdown, gr.Dropdown]) -> Dependency:
+def build(shelf: Shelf, data: SharedData, picker: gr.Dropdown, explorer: Explorer) -> Dependency:
     """Lay out the tab and wire it; call inside its gr.Tab.
 
-    `pickers` are the dropdowns in Draw and Browse that will offer the trained models. Returns the event that is done
+    `picker` in Draw and `explorer` in Browse will offer the trained models. Returns the event that is done
     when the data have come.
     """
     handlers = Handlers(shelf, data)
@@ -171,7 +171,7 @@ def build(shelf: Shelf, data: SharedData, pickers: tuple[gr.Dropdown, gr.Dropdow
     data_loaded = start.click(handlers.prepare, None, [status, start, stop], concurrency_limit=None, **PRIVATE)
     training = data_loaded.success(handlers.run, recipe, [status, curve, epochs], concurrency_limit=None, **PRIVATE)
     training.then(_rest, None, [start, stop], queue=False, **PRIVATE)
-    training.then(handlers.offer, [*pickers], [*pickers], queue=False, **PRIVATE)
+    training.then(handlers.offer, picker, [picker, explorer], queue=False, **PRIVATE)
     data_loaded.failure(_rest, None, [start, stop], queue=False, **PRIVATE)
     stop.click(handlers.stop, None, None, queue=False, **PRIVATE)
     return data_loaded

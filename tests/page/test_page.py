@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, expect
 from mnist_demo.data import MNIST_FILES
 from tests.browser import open_pad, watch
 from tests.conftest import served
+from tests.page.test_browse import CELLS, SUMMARY
 
 
 def test_practice_digits_are_labelled_with_the_reason_and_a_retry(browser: Browser, tmp_path: Path):
@@ -34,9 +35,7 @@ def test_practice_digits_are_labelled_with_the_reason_and_a_retry(browser: Brows
                 shutil.copyfile(Path(place) / "MNIST" / "raw" / name, raw / name)
             page.locator("#retry").click()
             expect(banner).to_be_hidden()
-            expect(page.locator("#browse-status")).to_contain_text(
-                re.compile(r"of 10,000 test digits right: .* \(MNIST\)")
-            )
+            expect(page.locator(SUMMARY)).to_contain_text(re.compile(r"of 10,000 right: .* \(MNIST, test set\)"))
         next(watched, None)
 
 
@@ -49,6 +48,6 @@ def test_the_page_fits_any_screen(browser: Browser, address: str, width: int):
     for tab in ("Draw", "Browse", "Train"):
         page.get_by_role("tab", name=tab).click()
         if tab == "Browse":
-            expect(page.locator(".wall li")).to_have_count(100)
+            expect(page.locator(CELLS)).to_have_count(100)
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
     page.close()

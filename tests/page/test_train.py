@@ -5,6 +5,7 @@ from playwright.sync_api import Browser, Page, expect
 from mnist_demo.practice import design_strokes
 from mnist_demo.ui.train import RUNS_AT_ONCE
 from tests.browser import choose, draw_with_mouse, expect_answer
+from tests.page.test_browse import CELLS, SUMMARY
 
 
 def test_a_training_runs_to_its_end_and_its_network_draws_and_browses(page: Page):
@@ -21,9 +22,11 @@ def test_a_training_runs_to_its_end_and_its_network_draws_and_browses(page: Page
     accuracy = re.search(r"test accuracy ([\d.]+ %)", status.inner_text())
     assert accuracy and page.locator("#epochs tbody tr").last.inner_text().endswith(accuracy[1])
     page.get_by_role("tab", name="Browse").click()
-    expect(page.locator(".wall li")).to_have_count(100)
-    choose(page, "browse-model", "softmax, yours 1 (practice digits)")
-    expect(page.locator("#browse-status")).to_contain_text(accuracy[1])
+    expect(page.locator(CELLS)).to_have_count(100)
+    page.locator("#explorer select[name=model]").select_option(label="softmax, yours 1 (practice digits)")
+    expect(page.locator(SUMMARY)).to_contain_text("softmax, yours 1 (practice digits) reads")
+    expect(page.locator(SUMMARY)).to_contain_text(accuracy[1])
+    assert "yours" not in page.url  # a visit's own model is nobody else's
     page.get_by_role("tab", name="Draw").click()
     choose(page, "draw-model", "softmax, yours 1 (practice digits)")
     draw_with_mouse(page, design_strokes("plain 7"))

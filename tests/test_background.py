@@ -1,0 +1,62 @@
+import gc
+import threading
+import time
+
+import pytest
+
+from mnist_demo.ui.background import Background, Busy
+
+
+class Owner:
+    pass
+
+
+def wait_for(background: Background, owner: Owner, make, name: str = "thing"):
+    for _ in range(500):
+        try:
+            return background.get(owner, name, make, "Making it…")
+        except Busy:
+            time.sleep(0.01)
+    raise AssertionError("never done")
+
+
+def test_a_thing_is_made_once_and_who_asks_meanwhile_hears_how_far_it_is():
+    background, owner, half, go = Background(), Owner(), threading.Event(), threading.Event()
+    made = []
+
+    def make(report):
+        report("Half of it…")
+        half.set()
+        go.wait()
+        made.append("it")
+        return "it"
+
+    with pytest.raises(Busy, match=r"Making it…|Half of it…"):
+        background.get(owner, "thing", make, "Making it…")
+    half.wait()
+    with pytest.raises(Busy, match="Half of it…"):
+        background.get(owner, "thing", make, "Making it…")
+    go.set()
+    assert wait_for(background, owner, make) == wait_for(background, owner, make) == "it"
+    assert made == ["it"]
+
+
+def test_a_failure_is_told_once_and_then_tried_again():
+    background, owner, answers = Background(), Owner(), iter([OSError("no disk"), "it"])
+
+    def make(report):
+        if isinstance(answer := next(answers), OSError):
+            raise answer
+        return answer
+
+    with pytest.raises(OSError, match="no disk"):
+        wait_for(background, owner, make)
+    assert wait_for(background, owner, make) == "it"
+
+
+def test_what_was_made_goes_with_its_owner():
+    background, owner = Background(), Owner()
+    wait_for(background, owner, lambda report: "it")
+    del owner
+    gc.collect()
+    assert not background._jobs
