@@ -6,8 +6,6 @@ import socket
 import sys
 from pathlib import Path
 
-import torch
-
 from mnist_demo.data import DATA_FOLDER
 from mnist_demo.ui import LAUNCH, build_app
 from mnist_demo.ui.shared_data import SharedData
@@ -52,7 +50,6 @@ def main() -> int:
         place = " ".join(f"{name} {value}" for name, value in (("host", flags.host), ("port", flags.port)) if value)
         print(f"Error: the page cannot be served on {place}: {error}", file=sys.stderr)
         return 1
-    torch.set_num_threads(1)  # for a drawing; what reads or learns many digits takes `all_cores`
     page = build_app(SharedData(None if flags.data == "practice" else Path(flags.data)))
     page.launch(server_name=flags.host, server_port=flags.port, share=flags.share, **LAUNCH)
     return 0

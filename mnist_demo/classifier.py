@@ -11,6 +11,7 @@ from torch import nn
 from mnist_demo.calibration import Calibration
 from mnist_demo.checkpoints import Record, find_checkpoint, load_checkpoint
 from mnist_demo.data import NO_DIGIT, SEVERAL
+from mnist_demo.hardware import threads
 from mnist_demo.images import picture_to_image
 from mnist_demo.models import for_reading
 from mnist_demo.strokes import SIDE, Strokes, strokes_to_image
@@ -74,7 +75,7 @@ class Classifier:
         """Read an image that is already like MNIST's, (28, 28) uint8, 0 background to 255 ink."""
         if not image.any():
             return BLANK
-        with torch.inference_mode():
+        with torch.inference_mode(), threads(1):  # to share out one digit costs more than it brings
             pixels = torch.from_numpy(image).float().div_(255)[None, None]  # (1, 1, 28, 28)
             logits = self.model(pixels.to(next(self.model.parameters()).device))[0].cpu()  # (10,) or (12,)
         probabilities = self.calibration.probabilities(logits).tolist()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from mnist_demo.calibration import Calibration
 from mnist_demo.data import Digits, batches
+from mnist_demo.hardware import threads
 
 AS_IT_IS = Calibration()
 
@@ -94,14 +96,14 @@ def compute_logits(
 ) -> Tensor:
     """All that `model` says of `digits`, float32 (N, 10 or more) on the CPU; computed as `evaluate` tells.
 
-    Convolutions are fastest with small batches, whose layers stay in the processor's cache. More than one of `workers`,
-    threads that take a batch each, pay where PyTorch has one thread: unlike PyTorch's own they do not wait for each
-    other after each layer, which takes eight times as long where something else keeps a core busy.
+    Convolutions are fastest with small batches, whose layers stay in the processor's cache. More than one of `workers`
+    take a batch each, and leave PyTorch one thread: unlike PyTorch's own threads they do not wait for each other after
+    each layer, which takes eight times as long where something else keeps a core busy.
     """
     digits = digits.to(next(model.parameters()).device)
 
     def read(first: int) -> Tensor:
-        with torch.inference_mode():
+        with torch.inference_mode(), threads(1) if workers > 1 else nullcontext():
             return model(next(batches(digits[first : first + batch_size], batch_size))[0])
 
     was_training = model.training

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,29 +9,17 @@ from pathlib import Path
 import torch
 
 ALL_CORES = torch.get_num_threads()  # as PyTorch would have it: a thread a core, or what OMP_NUM_THREADS says
-_working = 0  # how many are within `all_cores`; PyTorch has one number of threads for all
-_counting = threading.Lock()
 
 
 @contextmanager
-def all_cores() -> Iterator[None]:
-    """Work on many digits within, shared among all cores.
-
-    Only the page needs this: it works with one thread else (`app.py` sets that), since to share out a single drawing
-    costs more than it brings.
-    """
-    _change_working(+1)
+def threads(count: int) -> Iterator[None]:
+    """Have PyTorch work with so many threads within; the number belongs to the thread that asks."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
     try:
         yield
     finally:
-        _change_working(-1)
-
-
-def _change_working(by: int) -> None:
-    global _working
-    with _counting:
-        _working += by
-        torch.set_num_threads(ALL_CORES if _working else 1)
+        torch.set_num_threads(before)
 
 
 def hardware_name(device: str | torch.device = "cpu") -> str:

@@ -50,16 +50,23 @@ def _as_list(value: object, demand: str) -> list:
 
 
 def _parse_path(points: list, number: int) -> np.ndarray:
-    try:
-        path = np.asarray(points)
-    except (ValueError, TypeError, RuntimeError):  # points of different lengths, or tensors that need gradients
-        path = np.empty(0, dtype=object)
+    path: np.ndarray = np.empty(0, dtype=object)
+    if all(map(_is_of_numbers, points)):
+        with suppress(ValueError, TypeError, RuntimeError):  # different lengths, or tensors that need gradients
+            path = np.asarray(points)
     if path.ndim != 2 or path.shape[1] != 2 or path.dtype.kind not in "iuf":
         raise InputError(f"Stroke {number} must be a list of (x, y), two numbers a point.")
     path = path.astype(np.float64)
     if not (np.abs(path) <= MAX_COORDINATE).all():  # also catches NaN
         raise InputError(f"Stroke {number} has a coordinate that is no finite number up to {MAX_COORDINATE:.0e}.")
     return path
+
+
+def _is_of_numbers(point: object) -> bool:
+    """Whether NumPy may take it: a text among numbers would have each of them stored as long as the text is."""
+    if isinstance(point, (list, tuple)):
+        return all(isinstance(value, (int, float, np.number)) for value in point)
+    return hasattr(point, "dtype")  # an array, whose size is what it is
 
 
 def resample(path: np.ndarray, spacing: float) -> np.ndarray:

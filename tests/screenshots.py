@@ -21,6 +21,8 @@ def show_draw(page: Page) -> None:
 
 def show_browse(page: Page) -> None:
     page.wait_for_selector(".wall button")
+    page.locator("#explorer select[name=model]").select_option("softmax")
+    page.wait_for_selector(".wall .wrong")
 
 
 def show_train(page: Page) -> None:

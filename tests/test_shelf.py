@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mnist_demo.data import Data, Digits
-from mnist_demo.errors import CheckpointError, InputError
+from mnist_demo.errors import InputError
 from mnist_demo.recipes import Recipe
 from mnist_demo.ui.shelf import MAX_TRAINED, MAX_VISITS, Shelf
 
@@ -66,10 +66,16 @@ def test_names_that_are_no_checkpoints_are_not_looked_up_as_paths(shelf: Shelf):
             shelf.find(name)
 
 
-def test_a_damaged_checkpoint_is_named(shelf: Shelf, checkpoint: Path):
+def test_a_damaged_checkpoint_is_named_without_its_place_and_the_others_serve(
+    shelf: Shelf, checkpoint: Path, caplog: pytest.LogCaptureFixture
+):
+    whole = checkpoint.with_name("whole.safetensors")
+    whole.write_bytes(checkpoint.read_bytes())
     checkpoint.write_bytes(b"damaged")
-    with pytest.raises(CheckpointError, match=r"test\.safetensors is no safetensors file"):
+    with pytest.raises(InputError, match=r"^The model 'test' cannot be loaded; the server's log says why\.$"):
         shelf.find("test")
+    assert "test.safetensors is no safetensors file" in caplog.text
+    assert [classifier.name for classifier in shelf.all_shipped()] == ["whole"]
 
 
 def test_an_empty_folder_has_no_default(tmp_path: Path):

@@ -1,4 +1,5 @@
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -105,3 +106,16 @@ def test_a_slip_of_the_pen_is_left_out_and_a_dot_alone_is_drawn():
         assert not np.array_equal(strokes_to_image([*seven, *more]), strokes_to_image(seven))
     hat = np.array([[60.0, 0.0], [75.0, 0.0]])  # short, but meant
     assert not np.array_equal(strokes_to_image([*seven, hat]), strokes_to_image(seven))
+
+
+@pytest.mark.parametrize(
+    "point",
+    [["a" * 100_000, 1], "a" * 100_000, [["a" * 100_000, "b"], 1], {"a" * 100_000: 1}, [b"a" * 100_000, 1]],
+)
+def test_a_long_text_among_points_takes_no_memory(point: object):
+    tracemalloc.start()
+    with pytest.raises(InputError, match="Stroke 1 must be a list of"):
+        strokes_to_image([[point, *[[1, 1]] * 9_999]])  # type: ignore[arg-type]
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 5_000_000

@@ -69,8 +69,8 @@ class Handlers:
 def build_app(data: SharedData, shelf: Shelf | None = None) -> gr.Blocks:
     """The page as Gradio blocks, to be launched with LAUNCH. The data are loaded when somebody first needs them."""
     shelf = shelf or Shelf()
-    if name := shelf.default():
-        shelf.find(name).predict_strokes([[(0, 0), (1, 1)]])  # the first answer of a process is slow
+    for classifier in shelf.all_shipped():
+        classifier.predict_strokes([[(0, 0), (1, 1)]])  # the first answer is slow
     handlers = Handlers(shelf, data)
 
     with gr.Blocks(title="Handwritten digits", analytics_enabled=False) as page:

@@ -148,21 +148,14 @@ class Handlers:
         image = wall.digits.images[row, 0].numpy()
         rows = wall.rows
         place = torch.nonzero(rows == row)[:, 0].tolist()  # none where the digit is not among what is chosen
-        keys = dict.fromkeys([*self.shelf.shipped(), query.get("model") or self.shelf.default()])
-        verdicts = []
-        for key in keys:
-            try:
-                classifier = self.shelf.find(key)
-            except InputError:
-                continue  # the wall's notice tells of it
-            verdicts.append(figures.verdict(classifier.name, classifier.predict_prepared(image)))
+        asked = dict.fromkeys([*self.shelf.all_shipped(), wall.classifier])  # which may be a visitor's own
         return {
             "row": row,
             "read": int(wall.evaluation.predictions[row]),
             "truth": int(wall.evaluation.labels[row]),
             "shares": [round(100 * share, 1) for share in wall.evaluation.probabilities[row].tolist()],
             "image": base64.b64encode(image.tobytes()).decode(),
-            "models": verdicts,
+            "models": [figures.verdict(each.name, each.predict_prepared(image)) for each in asked],
             "previous": rows[place[0] - 1].item() if place and place[0] else None,
             "next": rows[place[0] + 1].item() if place and place[0] + 1 < len(rows) else None,
         }

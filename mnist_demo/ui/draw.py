@@ -71,8 +71,7 @@ class Handlers:
         answer = figures.answer(classifier.predict_prepared(image), **remarks)
         answer |= {"model": classifier.name, "notice": notice}
         if every:
-            shipped = map(self.shelf.find, self.shelf.shipped())
-            asked = list(dict.fromkeys([*shipped, classifier]))  # the one that answers may be a visitor's own
+            asked = list(dict.fromkeys([*self.shelf.all_shipped(), classifier]))  # which may be a visitor's own
             answer["models"] = [figures.verdict(one.name, one.predict_prepared(image)) for one in asked]
         return answer
 

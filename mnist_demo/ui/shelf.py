@@ -4,9 +4,11 @@ Each has a key. Those in `checkpoints/` go by their names; those of a visit have
 else can guess, so that whoever has the key may use the model, wherever a request comes from.
 """
 
+import logging
 import secrets
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,9 +17,10 @@ from torch import nn
 from mnist_demo.checkpoints import FOLDER, SUFFIX, list_checkpoints
 from mnist_demo.classifier import DEFAULT_MODEL, Classifier
 from mnist_demo.data import Data
-from mnist_demo.errors import InputError
+from mnist_demo.errors import CheckpointError, InputError
 from mnist_demo.recipes import Recipe
 
+logger = logging.getLogger(__name__)
 MAX_VISITS = 100  # visits whose models are kept; the one idle longest is forgotten first
 MAX_TRAINED = 5  # models of a visit, about 2 MB each; the oldest is forgotten first
 
@@ -67,7 +70,7 @@ class Shelf:
         return DEFAULT_MODEL if DEFAULT_MODEL in names else next(iter(names), "")
 
     def find(self, key: str) -> Classifier:
-        """A classifier by key. Raises InputError where it is not to be had, CheckpointError where it is damaged."""
+        """A classifier by key. Raises InputError where it is not to be had."""
         if not isinstance(key, str):  # it may come from anywhere
             key = type(key).__name__
         with self._lock:
@@ -77,10 +80,21 @@ class Shelf:
             remedy = f"choose from: {', '.join(names)}" if names else "there is none yet, train one in the Train tab"
             name = key.rpartition("/")[2][:60]
             raise InputError(f"The model {name!r} is not here (any more); {remedy}.")
+        try:
+            loaded = Classifier.load(self._folder / f"{key}{SUFFIX}")
+        except CheckpointError as error:  # which names the file, and where it is
+            logger.warning("%s", error)
+            raise InputError(f"The model {key[:60]!r} cannot be loaded; the server's log says why.") from None
         with self._lock:
-            if key not in self._shipped:
-                self._shipped[key] = Classifier.load(self._folder / f"{key}{SUFFIX}")
-            return self._shipped[key]
+            return self._shipped.setdefault(key, loaded)
+
+    def all_shipped(self) -> list[Classifier]:
+        """What everybody can use, but for what cannot be loaded."""
+        classifiers = []
+        for name in self.shipped():
+            with suppress(InputError):
+                classifiers.append(self.find(name))
+        return classifiers
 
     def _find_own(self, key: str) -> Classifier | None:
         for session, visit in self._visits.items():

@@ -12,7 +12,7 @@ from gradio.events import Dependency
 
 from mnist_demo.data import Data
 from mnist_demo.evaluation import evaluate
-from mnist_demo.hardware import all_cores
+from mnist_demo.hardware import ALL_CORES, threads
 from mnist_demo.models import count_parameters
 from mnist_demo.recipes import RECIPES, Recipe, find_recipe
 from mnist_demo.reports import describe_training, percent, table
@@ -103,7 +103,7 @@ class Handlers:
         started = shown = time.monotonic()
         with closing(train(model, data, recipe)) as training:
             while not visit.stop.is_set() and time.monotonic() - started < MAX_SECONDS:
-                with all_cores():  # in each step: Gradio may ask for the next one from another thread
+                with threads(ALL_CORES):  # in each step: Gradio may ask for the next one from another thread
                     progress = next(training, None)
                 if progress is None:
                     break
@@ -114,7 +114,7 @@ class Handlers:
         if run.last is None:
             yield NOTHING_LEARNED, None, ""
             return
-        with all_cores():
+        with threads(ALL_CORES):
             accuracy = evaluate(model, data.test).accuracy
         name = visit.keep(recipe, data, model).name
         yield _say_outcome(run.last, accuracy, name), run.curve(), run.table()

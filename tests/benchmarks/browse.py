@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 from statistics import median
 
-import torch
 from playwright.sync_api import Browser
 
 from mnist_demo.data import DATA_FOLDER, load_mnist
@@ -64,7 +63,6 @@ def in_process(folder: Path) -> list[Row]:
     data = SharedData(folder)
     data.loaded = Loaded(load_mnist(folder))
     handlers = Handlers(Shelf(), data)
-    torch.set_num_threads(1)  # as app.py does
     since = time.perf_counter()
     seen = wait(handlers, {})
     seconds = time.perf_counter() - since

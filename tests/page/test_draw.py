@@ -248,3 +248,47 @@ def test_a_drawing_outlives_its_server_and_its_page(browser: Browser):
         page.get_by_role("button", name="Undo").click()
         expect(page.get_by_role("button", name="Undo")).to_be_enabled()  # both strokes were there
         page.close()
+
+
+def test_a_touch_that_the_system_takes_back_leaves_nothing(phone: Page):
+    device = phone.context.new_cdp_session(phone)
+    box = phone.locator("#pad canvas").bounding_box()
+    assert box
+    for kind, points in (("touchStart", [{"x": box["x"] + 90, "y": box["y"] + 90}]), ("touchCancel", [])):
+        device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    expect(phone.get_by_role("button", name="Clear")).to_be_disabled()
+    draw_with_touch(phone, SEVEN)
+    expect_answer(phone, "7")
+
+
+def test_an_end_that_was_never_told_ends_the_stroke(page: Page):
+    box = page.locator("#pad canvas").bounding_box()
+    assert box
+    page.evaluate(
+        "addEventListener('pointerup', (event) => event.stopImmediatePropagation(), { capture: true, once: true })"
+    )
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.up()
+    page.mouse.move(box["x"] + 200, box["y"] + 200, steps=5)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()  # there was one stroke, and it was ended
+    draw_with_mouse(page, SEVEN)
+    expect_answer(page, "7")
+
+
+@pytest.mark.parametrize("kept", ['{"a": 1}', "[[]]", '[[["x", 1]]]', "null", "7", "[", "[[[1, 2, 3]]]"])
+def test_what_another_page_left_in_the_store_is_let_be(page: Page, kept: str):
+    page.evaluate(
+        "(kept) => addEventListener('pagehide', () => sessionStorage.setItem('mnist_demo.drawing', kept))", kept
+    )
+    page.reload()
+    draw_with_mouse(page, SEVEN)
+    expect_answer(page, "7")
+
+
+def test_the_keyboard_keeps_its_place_when_the_pad_is_cleared(page: Page):
+    draw_with_mouse(page, SEVEN)
+    page.get_by_role("button", name="Clear").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#pad canvas")).to_be_focused()

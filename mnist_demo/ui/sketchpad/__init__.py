@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from anyio import to_thread  # which Gradio brings along, and uses for the same
 
 from mnist_demo.strokes import Strokes
 
@@ -34,9 +35,11 @@ class Sketchpad(gr.HTML):
         examples: dict[str, Strokes] | None = None,
         **options: Any,
     ):
-        # Gradio marks server functions, which it cannot do to methods; and what is no coroutine would have to wait for
-        # a thread, which takes a fifth as long as the reading.
+        # Gradio marks server functions, which it cannot do to methods. What is no coroutine has to wait for a thread,
+        # a fifth as long as the reading takes; only what takes long goes there.
         async def read(drawing: Any) -> dict[str, Any]:
+            if isinstance(drawing, dict) and drawing.get("every"):
+                return await to_thread.run_sync(reader, drawing)
             return reader(drawing)
 
         super().__init__(

@@ -4,6 +4,7 @@ const PEN = 55; // width of the drawn line, in field units: for the eye only, th
 const STEP = 4; // field units: a point nearer to the last one tells nothing more
 const PALM = 1000; // ms after a pen's last touch in which a finger is taken for the palm
 const MOVE = 'onpointerrawupdate' in window ? 'pointerrawupdate' : 'pointermove'; // the latter waits for a frame
+const STORE = 'mnist_demo.drawing';
 const REPLAY = 1200; // ms that an example takes to be drawn
 
 const pad = element.querySelector('.sketchpad');
@@ -44,6 +45,8 @@ function paint() {
   }
   context.stroke();
   pad.classList.toggle('drawn', strokes.length > 0);
+  // A button that can no longer be pressed would take the keyboard's place with it.
+  if (!strokes.length && [undoButton, clearButton].includes(document.activeElement)) canvas.focus({ preventScroll: true });
   undoButton.disabled = clearButton.disabled = strokes.length === 0;
 }
 
@@ -71,7 +74,7 @@ function rest() {
 // A drawing outlives its page: Gradio loads the page anew when a lost server is back.
 function keep() {
   try {
-    sessionStorage.setItem('drawing', JSON.stringify(strokes));
+    sessionStorage.setItem(STORE, JSON.stringify(strokes));
   } catch {
     // A frame in another site's page may have no storage.
   }
@@ -79,9 +82,11 @@ function keep() {
 
 function kept() {
   try {
-    return JSON.parse(sessionStorage.getItem('drawing')) || [];
+    const drawing = JSON.parse(sessionStorage.getItem(STORE)) || [];
+    const isPoint = (point) => point.length === 2 && point.every(Number.isFinite);
+    return drawing.every((stroke) => stroke.length && stroke.every(isPoint)) ? drawing : [];
   } catch {
-    return [];
+    return []; // none, or somebody else's
   }
 }
 window.addEventListener('pagehide', keep);
@@ -102,7 +107,7 @@ function extend(event, least) {
 }
 
 canvas.addEventListener('pointerdown', (event) => {
-  if (event.button !== 0) return;
+  if (event.button !== 0 || event.ctrlKey) return; // a Mac's Ctrl and click opens a menu, and no end is told
   const type = event.pointerType;
   if (type === 'touch' && event.timeStamp - penSeen < PALM) return;
   if (pointer) {
@@ -121,6 +126,7 @@ canvas.addEventListener('pointerdown', (event) => {
 canvas.addEventListener(MOVE, (event) => {
   if (event.pointerType === 'pen' && event.buttons) penSeen = event.timeStamp;
   if (event.pointerId !== pointer?.id) return;
+  if (!event.buttons) return lift(event); // its end was never told
   const events = event.getCoalescedEvents?.() ?? [];
   const news = (events.length ? events : [event]).map((each) => extend(each, STEP));
   if (news.some(Boolean)) changed();
@@ -129,6 +135,10 @@ canvas.addEventListener(MOVE, (event) => {
 function lift(event) {
   if (event.pointerId !== pointer?.id) return;
   if (pointer.type === 'pen') penSeen = event.timeStamp;
+  if (event.type === 'pointercancel' && pointer.type === 'touch') {
+    strokes.pop(); // the system took it for a palm, or for a gesture of its own
+    changed();
+  }
   pointer = null;
   if (event.type === 'pointerup' && extend(event, 1)) changed();
   rest();
