@@ -2,7 +2,8 @@
 const SLOW = 1500; // ms without an answer after which the page says so
 const LOST = 10000; // ms after which a request is given up
 const PAUSES = [500, 1000, 2000, 4000]; // ms before each new try, the last one again and again
-const WORTH = 30; // ms: a request that would take so much longer makes way for the final drawing
+const FAR = 80; // ms that answers take: where they come sooner, no request makes way for another
+const WORTH = 30; // ms: elsewhere, one that would take so much longer makes way for the final drawing
 
 const { root = '.', api_prefix: prefix = '/gradio_api' } = window.gradio_config ?? {};
 const address = new URL(`${root}${prefix}/component_server/`, document.baseURI);
@@ -76,7 +77,9 @@ function again() {
 // The pen is up: the drawing is final. A request on its way that asks for an older one only delays the answer.
 function settle() {
   if (answered === drawn) show();
-  else if (request && request.drawing < drawn && Math.min(...took) - (performance.now() - request.since) > WORTH) {
+  else if (request && request.drawing < drawn) {
+    const usual = Math.min(...took);
+    if (usual < FAR || usual - (performance.now() - request.since) < WORTH) return;
     request.superseded = true;
     request.controller.abort();
   }
