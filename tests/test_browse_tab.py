@@ -107,6 +107,14 @@ def test_any_payload_is_answered_without_an_exception(handlers: Handlers, query:
         assert "error" in answer or isinstance(query, dict)
 
 
+def test_a_random_digit_is_one_of_those_chosen(handlers: Handlers):
+    query = {"model": "softmax", "truth": "3"}
+    rows = wait(handlers.look, query)["rows"]
+    seen = {handlers.digit(query | {"row": "random"})["row"] for _ in range(30)}
+    assert len(seen) > 3 and seen <= set(rows)
+    assert "error" in handlers.digit(query | {"row": "random", "show": "right", "read": "4"})
+
+
 @pytest.mark.parametrize("row", ["", "200", "-1", "1.0", "٣", "9" * 5_000, "x"])
 def test_a_digit_that_is_not_there_is_told(handlers: Handlers, row: str):
     error = wait(handlers.digit, {"row": row})["error"]
@@ -127,7 +135,8 @@ def test_pen_digits_are_offered_where_they_are_and_drawn(
     assert "pen" in handlers.sets()
     wall = wait(handlers.look, {"set": "pen"})
     assert wall["found"] == len(few_writers) and wall["truth"][:5] == [each.digit for each in few_writers[:5]]
-    assert "(pen digits)" in wall["summary"]
+    assert wall["summary"].endswith("(pen digits; it learned from 30 of their 30 writers)")
+    assert wait(handlers.look, {"set": "pen", "model": "cnn"})["summary"].endswith("(pen digits)")
 
 
 def test_the_files_hold_the_whole_set_and_the_wall(handlers: Handlers):

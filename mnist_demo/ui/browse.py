@@ -3,6 +3,7 @@
 import base64
 import csv
 import io
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -38,7 +39,8 @@ class Wall:
     """What is chosen, and what the models made of it."""
 
     classifier: Classifier
-    name: str  # of the set of digits
+    key: str  # of the set of digits
+    name: str  # what it is called
     digits: Digits
     selection: Selection
     evaluation: Evaluation
@@ -56,7 +58,7 @@ class Handlers:
     far it is, {"error": text} why not.
 
     query: what is chosen, as text by name: "model" and "other" (keys), "set" (a key of `sets`), what
-    `selection.from_query` takes, and for `digit` the "row".
+    `selection.from_query` takes, and for `digit` the "row", or "random" for any of those chosen.
     """
 
     shelf: Shelf
@@ -67,7 +69,7 @@ class Handlers:
         """The sets of digits to choose from, and what they are called."""
         names = {"test": "Test set", "train": "Training set", "practice": "Practice digits"}
         has_pen_digits = self.data.folder is not None and (self.data.folder / PEN_FILE).is_file()
-        return names | ({"pen": "Pen digits of 30 writers"} if has_pen_digits else {})
+        return names | ({"pen": "Pen digits"} if has_pen_digits else {})
 
     def look(self, query: Any) -> dict[str, Any]:
         """A page of the wall, counts beside each choice, and the model's score."""
@@ -98,19 +100,21 @@ class Handlers:
     def wall(self, query: dict[str, str]) -> Wall:
         """What is asked for, or every digit where it cannot be had. Raises Busy."""
         key, other_key, notice = query.get("model") or self.shelf.default(), query.get("other", ""), ""
-        name = query.get("set") or "test"
+        key_of_set = query.get("set") or "test"
         try:
             classifier = self.shelf.find(key)
             other = self.shelf.find(other_key) if other_key else None
             selection = from_query(query)
-            if name not in self.sets():
-                raise InputError(f"There is no set of digits {name[:40]!r}.")
+            if key_of_set not in self.sets():
+                raise InputError(f"There is no set of digits {key_of_set[:40]!r}.")
         except InputError as error:  # a link from elsewhere, or a model of a visit that has ended
             notice = f"{error} Here are all digits of the test set."
-            classifier, other, selection, name = self.shelf.find(self.shelf.default()), None, Selection(), "test"
-        digits, name = self._digits(name)
+            classifier, other, selection = self.shelf.find(self.shelf.default()), None, Selection()
+            key_of_set = "test"
+        digits, name = self._digits(key_of_set)
         evaluations = [self._evaluate(each, name, digits) for each in (classifier, other) if each]
-        return Wall(classifier, name, digits, selection, evaluations[0], evaluations[1] if other else None, notice)
+        compared = evaluations[1] if other else None
+        return Wall(classifier, key_of_set, name, digits, selection, evaluations[0], compared, notice)
 
     def _look(self, query: dict[str, str]) -> dict[str, Any]:
         wall = self.wall(query)
@@ -122,7 +126,7 @@ class Handlers:
         return {
             "notice": wall.notice,
             "summary": f"{wall.classifier.name} reads {right:,} of {total:,} right: {percent(right / total)} "
-            f"({wall.name})",
+            f"({wall.name}{_say_learned(wall)})",
             "found": len(rows),
             "page": page,
             "pages": count_pages(rows),
@@ -141,12 +145,13 @@ class Handlers:
 
     def _digit(self, query: dict[str, str]) -> dict[str, Any]:
         wall = self.wall(query)
-        total, text = len(wall.digits), query.get("row", "")
+        rows, total, text = wall.rows, len(wall.digits), query.get("row", "")
+        if text == "random" and len(rows):
+            text = str(secrets.choice(rows.tolist()))
         if not (text.isascii() and text.isdigit() and len(text) <= 7 and int(text) < total):
             raise InputError(f"There is no digit {text[:20]!r}; the set has those from 0 to {total - 1:,}.")
         row = int(text)
         image = wall.digits.images[row, 0].numpy()
-        rows = wall.rows
         place = torch.nonzero(rows == row)[:, 0].tolist()  # none where the digit is not among what is chosen
         asked = dict.fromkeys([*self.shelf.all_shipped(), wall.classifier])  # which may be a visitor's own
         return {
@@ -223,6 +228,15 @@ class Handlers:
         return self._background.get(
             classifier, name, make, f"{classifier.name} is about to read {len(digits):,} digits…"
         )
+
+
+def _say_learned(wall: Wall) -> str:
+    """A word of warning where the model learned from these digits: then its score tells little."""
+    recipe = wall.classifier.record.recipe if wall.classifier.record else None
+    if wall.key == "pen" and recipe and recipe.writers:
+        return f"; it learned from {recipe.writers} of their 30 writers"
+    has_learned = wall.key == "train" and (recipe is None or wall.name.startswith("MNIST"))
+    return "; it learned from these" if has_learned else ""
 
 
 def _as_file(name: str, kind: str, content: bytes) -> dict[str, str]:

@@ -4,8 +4,8 @@ const find = (selector) => element.querySelector(selector);
 const NAMES = ['model', 'set', 'show', 'truth', 'read', 'order', 'seed', 'other', 'compare', 'page', 'row'];
 const DEFAULTS = { model: props.model, set: 'test', show: 'all', order: 'stored', seed: '0', page: '0' };
 const WORDS = {
-  show: { all: 'all', right: 'read right', wrong: 'read wrong' },
-  order: { stored: 'as stored', unsure: 'least sure first', confident: 'surest mistakes first', random: 'at random' },
+  show: { all: 'all', right: 'right', wrong: 'wrong' },
+  order: { stored: 'as stored', unsure: 'least sure', confident: 'sure but wrong', random: 'at random' },
   compare: { '': 'either', 'only this one': 'only the first', 'only the other': 'only the second' },
 };
 const digits = Array.from({ length: 10 }, (_, digit) => String(digit));
@@ -224,7 +224,7 @@ find('.controls').addEventListener('change', ({ target }) => {
 });
 find('.back').addEventListener('click', () => choose({ page: String(shown.page - 1) }));
 find('.on').addEventListener('click', () => choose({ page: String(shown.page + 1) }));
-find('.any').addEventListener('click', () => open(shown.rows[Math.floor(Math.random() * shown.rows.length)]));
+find('.any').addEventListener('click', () => open('random'));
 find('.wall-file').addEventListener('click', () => download('wall_file'));
 find('.table-file').addEventListener('click', () => download('table_file'));
 find('.close').addEventListener('click', () => dialog.close());
