@@ -98,6 +98,8 @@ def test_what_cannot_be_had_is_told_beside_the_full_wall(handlers: Handlers, que
     wall = wait(handlers.look, query)
     assert message in wall["notice"] and wall["notice"].endswith("Here are all digits of the test set.")
     assert wall["found"] == 200 and wall["chosen"] == {} and DEFAULT_MODEL in wall["summary"]
+    for handler in (handlers.digit, handlers.wall_file, handlers.table_file):  # nothing stands in for these
+        assert message in wait(handler, query | {"row": "5"})["error"]
 
 
 @pytest.mark.parametrize("query", [None, [], "look", 7, {"show": ["all"]}, {"model": {"a": 1}, "page": 2.5}, {7: "7"}])
@@ -161,3 +163,12 @@ def test_what_was_read_is_forgotten_with_its_model(handlers: Handlers):
     assert "is not here" in wait(handlers.look, {"model": key})["notice"]
     gc.collect()
     assert [classifier.name for classifier in handlers._background._jobs] == [DEFAULT_MODEL]
+
+
+def test_a_damaged_file_of_pen_digits_is_told_without_its_place(practice: Data, tmp_path: Path):
+    (tmp_path / FILE).parent.mkdir()
+    (tmp_path / FILE).write_text("no digits")
+    data = SharedData(tmp_path)
+    data.loaded = Loaded(practice)
+    error = wait(Handlers(Shelf(), data).look, {"set": "pen"})["error"]
+    assert "is damaged" in error and str(tmp_path) not in error

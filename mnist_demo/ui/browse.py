@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mnist_demo.classifier import Classifier
 from mnist_demo.data import Digits, practice_data
-from mnist_demo.errors import DemoError, InputError
+from mnist_demo.errors import DataError, DemoError, InputError
 from mnist_demo.evaluation import Evaluation, evaluate
 from mnist_demo.hardware import ALL_CORES
 from mnist_demo.pendigits import FILE as PEN_FILE
@@ -94,6 +94,8 @@ class Handlers:
             return make({str(name): text for name, text in query.items() if isinstance(text, str)})
         except Busy as busy:
             return {"busy": str(busy)}
+        except DataError as error:  # whose remedy tells where the server keeps its files
+            return {"error": error.reason}
         except DemoError as error:
             return {"error": str(error)}
 
@@ -108,13 +110,20 @@ class Handlers:
             if key_of_set not in self.sets():
                 raise InputError(f"There is no set of digits {key_of_set[:40]!r}.")
         except InputError as error:  # a link from elsewhere, or a model of a visit that has ended
-            notice = f"{error} Here are all digits of the test set."
+            notice = str(error)
             classifier, other, selection = self.shelf.find(self.shelf.default()), None, Selection()
             key_of_set = "test"
         digits, name = self._digits(key_of_set)
         evaluations = [self._evaluate(each, name, digits) for each in (classifier, other) if each]
         compared = evaluations[1] if other else None
         return Wall(classifier, key_of_set, name, digits, selection, evaluations[0], compared, notice)
+
+    def _wall_asked_for(self, query: dict[str, str]) -> Wall:
+        """The same, but InputError where it would be another."""
+        wall = self.wall(query)
+        if wall.notice:
+            raise InputError(wall.notice)
+        return wall
 
     def _look(self, query: dict[str, str]) -> dict[str, Any]:
         wall = self.wall(query)
@@ -124,7 +133,7 @@ class Handlers:
         right = int(evaluation.right.sum())
         counts = count_choices(wall.selection, evaluation, wall.other)
         return {
-            "notice": wall.notice,
+            "notice": wall.notice and f"{wall.notice} Here are all digits of the test set.",
             "summary": f"{wall.classifier.name} reads {right:,} of {total:,} right: {percent(right / total)} "
             f"({wall.name}{_say_learned(wall)})",
             "found": len(rows),
@@ -144,7 +153,7 @@ class Handlers:
         }
 
     def _digit(self, query: dict[str, str]) -> dict[str, Any]:
-        wall = self.wall(query)
+        wall = self._wall_asked_for(query)
         rows, total, text = wall.rows, len(wall.digits), query.get("row", "")
         if text == "random" and len(rows):
             text = str(secrets.choice(rows.tolist()))
@@ -166,7 +175,7 @@ class Handlers:
         }
 
     def _wall_file(self, query: dict[str, str]) -> dict[str, Any]:
-        wall = self.wall(query)
+        wall = self._wall_asked_for(query)
         shown = page_of(wall.rows, wall.selection.page)
         if not len(shown):
             raise InputError("There is no digit on this wall to download.")
@@ -182,7 +191,7 @@ class Handlers:
         return _as_file(f"{wall.classifier.name}, {wall.name}.png", "image/png", file.getvalue())
 
     def _table_file(self, query: dict[str, str]) -> dict[str, Any]:
-        wall = self.wall(query)
+        wall = self._wall_asked_for(query)
         file = io.StringIO()
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["index", "truth", "prediction", *(f"p{digit}" for digit in range(10))])

@@ -3,7 +3,10 @@ import re
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
+
+from mnist_demo.practice import design_strokes
+from tests.browser import draw_with_mouse, expect_answer
 
 CELLS, SUMMARY, PLACE, NOTICE = ".wall button", "#explorer .summary", "#explorer .place", "#explorer .notice"
 DETAIL = "#explorer .detail"
@@ -175,3 +178,29 @@ def test_the_wall_and_all_answers_can_be_downloaded(page: Page, tmp_path: Path):
     assert len(rows) == 1_000 and list(rows[3])[:4] == ["index", "truth", "prediction", "p0"]
     assert sum(row["truth"] != row["prediction"] for row in rows) == count_beside(page, "show", "wrong")
     assert abs(sum(float(rows[5][f"p{digit}"]) for digit in range(10)) - 1) < 1e-4
+
+
+def test_a_digit_that_comes_late_opens_nothing_elsewhere(page: Page):
+    open_wall(page)
+
+    def delay(route: Route) -> None:
+        page.wait_for_timeout(600)
+        route.continue_()
+
+    page.route("**/component_server/", delay)
+    page.locator(CELLS).first.click()
+    page.get_by_role("tab", name="Draw").click()
+    page.wait_for_timeout(1500)
+    expect(page.locator(DETAIL)).to_be_hidden()
+    draw_with_mouse(page, design_strokes("plain 7"))
+    expect_answer(page, "7")
+
+
+def test_a_download_leaves_the_wall_that_is_on_its_way(page: Page):
+    open_wall(page)
+    page.locator("#explorer select[name=model]").select_option("mlp-500")
+    with page.expect_download():
+        page.locator("#explorer .table-file").click()
+    expect(page.locator(SUMMARY)).to_contain_text("mlp-500 reads")
+    expect(page.locator(SUMMARY)).to_contain_text("right:")
+    expect(page.locator("#explorer .waits")).to_have_count(0)

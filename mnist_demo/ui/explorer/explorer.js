@@ -14,7 +14,8 @@ const explorer = find('.explorer');
 const dialog = find('.detail');
 const chosen = Object.fromEntries(NAMES.map((name) => [name, DEFAULTS[name] ?? '']));
 let shown = null; // the wall that is shown
-let asked = 0; // the number of the newest question
+const asked = { look: 0, digit: 0, file: 0 }; // the number of the newest question of each kind
+let pending = false; // whether a digit is being asked for
 
 function make(name, parent, text, options = {}) {
   const node = Object.assign(document.createElement(name), options);
@@ -32,7 +33,7 @@ function toAddress() {
     else address.searchParams.set(name, value);
   }
   address.searchParams.set('tab', 'browse');
-  history.replaceState(history.state, '', address);
+  if (explorer.checkVisibility()) history.replaceState(history.state, '', address);
 }
 
 function fromAddress() {
@@ -40,27 +41,32 @@ function fromAddress() {
   if (query.get('tab') === 'browse') for (const name of NAMES) if (query.has(name)) chosen[name] = query.get(name);
 }
 
-// Asks the server, again and again while it is busy; null where somebody has asked for something else meanwhile.
-async function ask(handler, of = chosen) {
-  const mine = (asked += 1);
-  explorer.classList.add('waits');
+// Asks the server, again and again while it is busy; null where there is an error, which is shown, and where somebody
+// has asked for something else of the kind meanwhile.
+async function ask(kind, handler, of = chosen) {
+  const mine = (asked[kind] += 1);
   for (;;) {
     const news = (await server[handler]({ ...of })) ?? { error: 'The server does not answer. Try again.' };
-    if (mine !== asked) return null;
+    if (mine !== asked[kind]) return null;
     if (news.busy === undefined) {
-      explorer.classList.remove('waits');
       if (!news.error) return news;
       find('.notice').textContent = news.error;
       return null;
     }
-    find('.summary').textContent = news.busy;
+    if (kind === 'look') find('.summary').textContent = news.busy;
     await new Promise((done) => setTimeout(done, props.ask_again));
   }
 }
 
+// Whether the wall is now the one that was asked for, and no other in its place.
 async function look() {
-  const news = await ask('look');
+  asked.digit += 1; // a digit of the old wall is no longer wanted
+  explorer.classList.add('waits');
+  const mine = asked.look + 1;
+  const news = await ask('look', 'look');
+  if (mine === asked.look) explorer.classList.remove('waits');
   if (news) show(news);
+  return Boolean(news && !news.notice);
 }
 
 // Chooses anew: from the first page, unless it is the page that was chosen.
@@ -128,6 +134,7 @@ function showDigits() {
   find('.back').disabled = shown.page === 0;
   find('.on').disabled = shown.page + 1 >= shown.pages;
   find('.any').disabled = find('.wall-file').disabled = !shown.found;
+  find('.table-file').disabled = false;
 }
 
 function showConfusion() {
@@ -175,9 +182,11 @@ function showClasses() {
 }
 
 async function open(row) {
-  if (row === null || row === undefined) return;
-  const digit = await ask('digit', { ...chosen, row: String(row) });
-  if (!digit) return;
+  if (pending) return; // a key that is held down walks on with each answer
+  pending = true;
+  const digit = await ask('digit', 'digit', { ...chosen, row: String(row) });
+  pending = false;
+  if (!digit || !explorer.checkVisibility()) return; // the visitor may have gone elsewhere
   chosen.row = String(digit.row);
   toAddress();
   const right = digit.read === digit.truth;
@@ -206,9 +215,8 @@ async function open(row) {
 }
 
 async function download(handler) {
-  const file = await ask(handler);
+  const file = await ask('file', handler);
   if (!file) return;
-  find('.summary').textContent = shown.summary;
   const bytes = Uint8Array.from(atob(file.content), (char) => char.charCodeAt(0));
   const link = Object.assign(document.createElement('a'), { download: file.name, href: URL.createObjectURL(new Blob([bytes], { type: file.kind })) });
   link.click();
@@ -230,6 +238,7 @@ find('.table-file').addEventListener('click', () => download('table_file'));
 find('.close').addEventListener('click', () => dialog.close());
 dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
 dialog.addEventListener('close', () => {
+  asked.digit += 1;
   chosen.row = '';
   toAddress();
 });
@@ -243,11 +252,12 @@ document.addEventListener('browse', look);
 watch('value', () => {
   // A model that had to make room is chosen no more.
   const keys = props.value.map(([, key]) => key);
-  if (!keys.includes(chosen.model)) choose({ model: props.model });
+  if (!keys.includes(chosen.model)) choose({ model: props.model, other: '', compare: '' });
+  else if (chosen.other && !keys.includes(chosen.other)) choose({ other: '', compare: '' });
   else showChoices();
 });
 
 fromAddress();
 showChoices();
 const row = chosen.row; // a link may tell of one digit
-look().then(() => row && open(row));
+look().then((found) => found && row && open(row));
