@@ -80,7 +80,7 @@ def evaluate(
 
     What else than a digit it could be is not asked here: of a network with more than ten logits the first ten count.
     `calibration` makes the probabilities what they are worth, and leaves the loss. `report` is told the share that is
-    done, 0 to 1. `workers` are those of `compute_logits`.
+    done, 0 to 1, and may raise to end it. `workers` are those of `compute_logits`.
     """
     logits, labels = compute_logits(model, digits, batch_size, report, workers), digits.labels.cpu()
     loss = cross_entropy(logits[:, :10].double(), labels).item()

@@ -1,11 +1,14 @@
 """Pictures to keep, made with matplotlib."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure  # not pyplot, which keeps global state and wants a screen
 
 from mnist_demo.errors import InputError
+
+DPI = 200  # of what is kept as pixels, enough for print
 
 
 def pixel_values(image: np.ndarray, title: str) -> Figure:
@@ -21,7 +24,7 @@ def pixel_values(image: np.ndarray, title: str) -> Figure:
 
 def wall(images: np.ndarray, predictions: list[int], labels: list[int]) -> Figure:
     """Digits (N, 28, 28) uint8 with prediction (truth) under each, in green where right, in red and crossed where
-    wrong, as document 001 shows them; for print."""
+    wrong, as document 001 shows them."""
     columns = 10
     rows = -(-len(images) // columns)
     figure = Figure(figsize=(0.8 * columns, 1.0 * rows), layout="constrained")
@@ -42,6 +45,12 @@ def save(figure: Figure, path: Path) -> None:
     if not path.suffix:  # matplotlib would add one, and write another file than was named
         raise InputError(f"The picture {path} needs an ending that names its format, such as .png, .pdf or .svg.")
     try:
-        figure.savefig(path, dpi=150)
+        figure.savefig(path, dpi=DPI)
     except (OSError, ValueError) as error:  # ValueError: an ending that matplotlib has no format for
         raise InputError(f"The picture {path} could not be written: {error}") from error
+
+
+def as_png(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, dpi=DPI)
+    return file.getvalue()

@@ -1,5 +1,7 @@
-"""Figures as text tables, for the terminal and the README (the tables are Markdown)."""
+"""Figures as text tables, for the terminal and the README (the tables are Markdown), and for spreadsheets (CSV)."""
 
+import csv
+import io
 from collections.abc import Sequence
 
 from mnist_demo.checkpoints import Record
@@ -91,3 +93,16 @@ def evaluation_table(names: Sequence[str], results: Sequence[Evaluation]) -> str
         for name, result in zip(names, results, strict=True)
     ]
     return table(head, rows)
+
+
+def answers_csv(evaluation: Evaluation) -> str:
+    """What a model answered to each digit as CSV: index, truth, prediction and ten probabilities p0 to p9, 0 to 1."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["index", "truth", "prediction", *(f"p{digit}" for digit in range(10))])
+    answers = zip(
+        evaluation.labels.tolist(), evaluation.predictions.tolist(), evaluation.probabilities.tolist(), strict=True
+    )
+    for row, (truth, read, probabilities) in enumerate(answers):
+        writer.writerow([row, truth, read, *(f"{probability:.6g}" for probability in probabilities)])
+    return file.getvalue()

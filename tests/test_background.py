@@ -60,3 +60,25 @@ def test_what_was_made_goes_with_its_owner():
     del owner
     gc.collect()
     assert not background._jobs
+
+
+def test_what_nobody_waits_for_is_given_up_and_made_anew_for_the_next_who_asks():
+    background, owner, started, go = Background(patience=0.05), Owner(), threading.Event(), threading.Event()
+    reached = []
+
+    def make(report):
+        started.set()
+        go.wait()
+        report("Half of it…")
+        reached.append("the end")
+        return "it"
+
+    for name in ("thing", "behind it"):
+        with pytest.raises(Busy):
+            background.get(owner, name, make, "Making it…")
+    started.wait()
+    time.sleep(0.1)
+    go.set()
+    assert wait_for(background, owner, lambda report: "another", "another") == "another"
+    assert reached == [] and list(background._jobs[owner]) == ["another"]
+    assert wait_for(background, owner, make) == "it"

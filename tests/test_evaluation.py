@@ -1,3 +1,5 @@
+import time
+
 import pytest
 import torch
 from torch import nn
@@ -52,3 +54,22 @@ def test_a_digit_that_is_absent_counts_nothing():
     digits = Digits(torch.zeros(2, 1, 28, 28, dtype=torch.uint8), torch.tensor([3, 3]))
     result = evaluate(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), digits)
     assert result.per_class[0] == (0, 0) and result.per_class_accuracy[0] == 0
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_who_hears_of_the_progress_may_end_it(practice: Data, workers: int):
+    class Slow(nn.Linear):
+        read = 0
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            self.read += len(images)
+            time.sleep(0.005)
+            return super().forward(images.flatten(1))
+
+    def stop(share: float) -> None:
+        raise InterruptedError
+
+    model = Slow(784, 10).train()
+    with pytest.raises(InterruptedError):
+        evaluate(model, practice.test, batch_size=2, report=stop, workers=workers)
+    assert model.read < 50 and model.training

@@ -16,10 +16,15 @@ from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf
 
 _FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]  # the system's own: nothing is fetched from other hosts
-# A link to a wall of digits opens its tab.
-_FOLLOW_LINK = (
-    "() => { if (new URLSearchParams(location.search).get('tab') === 'browse')"
-    " document.getElementById('browse-tab-button')?.click(); return []; }"
+# The address names the open tab, so that a link and a reload lead back to it.
+_OPEN_NAMED_TAB = (
+    "() => { const tab = new URLSearchParams(location.search).get('tab');"
+    " document.getElementById(`${tab}-tab-button`)?.click(); return []; }"
+)
+_NAME_TAB = (
+    "() => { if (new URLSearchParams(location.search).get('tab') !== '%s')"
+    " history.replaceState(history.state, '', '?tab=%s');"
+    " document.dispatchEvent(new Event('tab')); return []; }"
 )
 LAUNCH: dict[str, Any] = {
     "theme": gr.themes.Default(primary_hue="indigo", font=_FONTS, font_mono=["ui-monospace", "monospace"]),
@@ -80,11 +85,12 @@ def build_app(data: SharedData, shelf: Shelf | None = None) -> gr.Blocks:
         with gr.Column(visible=False, elem_id="banner") as box:
             notice = gr.Markdown()
             retry = gr.Button("Retry", elem_id="retry", size="sm")
-        with gr.Tab("Draw", id="draw", elem_id="draw-tab"):
+        tabs = {name: gr.Tab(name.capitalize(), id=name, elem_id=f"{name}-tab") for name in ("draw", "browse", "train")}
+        with tabs["draw"]:
             drawing = draw.build(shelf)
-        with gr.Tab("Browse", id="browse", elem_id="browse-tab") as tab:
-            browsing = browse.build(shelf, data, tab)
-        with gr.Tab("Train", id="train"):
+        with tabs["browse"]:
+            browsing = browse.build(shelf, data, tabs["browse"])
+        with tabs["train"]:
             training = train.build(shelf, data, drawing.model, browsing.explorer)
 
         show_banner: dict[str, Any] = {
@@ -94,7 +100,9 @@ def build_app(data: SharedData, shelf: Shelf | None = None) -> gr.Blocks:
             **PRIVATE,
         }
         page.load(**show_banner)
-        page.load(None, None, None, js=_FOLLOW_LINK)
+        page.load(None, None, None, js=_OPEN_NAMED_TAB)
+        for name, tab in tabs.items():
+            tab.select(None, None, None, js=_NAME_TAB % (name, name))
         for event in (*browsing.shown, training):  # another visitor's Retry may have changed the data meanwhile
             event.then(**show_banner)
         retried = retry.click(handlers.retry, None, notice, concurrency_limit=None, **PRIVATE)

@@ -1,8 +1,6 @@
 """The Browse tab: sets of digits as a wall, with what a model made of them; filtered, sorted, looked at closely."""
 
 import base64
-import csv
-import io
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -21,7 +19,7 @@ from mnist_demo.evaluation import Evaluation, evaluate
 from mnist_demo.hardware import ALL_CORES
 from mnist_demo.pendigits import FILE as PEN_FILE
 from mnist_demo.pendigits import load_pen_digits
-from mnist_demo.reports import percent
+from mnist_demo.reports import answers_csv, percent
 from mnist_demo.selection import Selection, count_choices, count_pages, from_query, page_of, select, to_query
 from mnist_demo.strokes import normalise, rasterise
 from mnist_demo.ui import figures
@@ -30,8 +28,6 @@ from mnist_demo.ui.events import PRIVATE, friendly
 from mnist_demo.ui.explorer import Explorer
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf
-
-PRINT_DPI = 200
 
 
 @dataclass(frozen=True)
@@ -181,27 +177,16 @@ class Handlers:
             raise InputError("There is no digit on this wall to download.")
         from mnist_demo import pictures  # matplotlib takes a third of a second
 
-        figure = pictures.wall(
+        image = pictures.wall(
             wall.digits.images[shown, 0].numpy(),
             wall.evaluation.predictions[shown].tolist(),
             wall.evaluation.labels[shown].tolist(),
         )
-        file = io.BytesIO()
-        figure.savefig(file, dpi=PRINT_DPI)
-        return _as_file(f"{wall.classifier.name}, {wall.name}.png", "image/png", file.getvalue())
+        return _as_file(f"{wall.classifier.name}, {wall.name}.png", "image/png", pictures.as_png(image))
 
     def _table_file(self, query: dict[str, str]) -> dict[str, Any]:
         wall = self._wall_asked_for(query)
-        file = io.StringIO()
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["index", "truth", "prediction", *(f"p{digit}" for digit in range(10))])
-        evaluation = wall.evaluation
-        answers = zip(
-            evaluation.labels.tolist(), evaluation.predictions.tolist(), evaluation.probabilities.tolist(), strict=True
-        )
-        for row, (truth, read, probabilities) in enumerate(answers):
-            writer.writerow([row, truth, read, *(f"{probability:.6g}" for probability in probabilities)])
-        return _as_file(f"{wall.classifier.name}, {wall.name}.csv", "text/csv", file.getvalue().encode())
+        return _as_file(f"{wall.classifier.name}, {wall.name}.csv", "text/csv", answers_csv(wall.evaluation).encode())
 
     def _digits(self, name: str) -> tuple[Digits, str]:
         """A set of digits, and what it is called with its source. Raises Busy."""

@@ -2,10 +2,15 @@ import csv
 import re
 from pathlib import Path
 
+import gradio as gr
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
+from mnist_demo.data import Data
 from mnist_demo.practice import design_strokes
+from mnist_demo.ui import browse
+from mnist_demo.ui.shared_data import Loaded, SharedData
+from mnist_demo.ui.shelf import Shelf
 from tests.browser import draw_with_mouse, expect_answer
 
 CELLS, SUMMARY, PLACE, NOTICE = ".wall button", "#explorer .summary", "#explorer .place", "#explorer .notice"
@@ -204,3 +209,59 @@ def test_a_download_leaves_the_wall_that_is_on_its_way(page: Page):
     expect(page.locator(SUMMARY)).to_contain_text("mlp-500 reads")
     expect(page.locator(SUMMARY)).to_contain_text("right:")
     expect(page.locator("#explorer .waits")).to_have_count(0)
+
+
+def test_the_address_leads_back_to_the_tab_and_the_wall(page: Page):
+    open_wall(page)
+    pick(page, "show", "wrong")
+    link = page.url
+    page.get_by_role("tab", name="Train").click()
+    expect(page).to_have_url(re.compile(r"/\?tab=train$"))
+    page.reload()
+    expect(page.locator("#start")).to_be_visible()
+    page.goto(link)
+    expect(page.locator("#explorer select[name=show]")).to_have_value("wrong")
+    page.get_by_role("tab", name="Draw").click()
+    expect(page).to_have_url(re.compile(r"/\?tab=draw$"))
+    page.get_by_role("tab", name="Browse").click()
+    expect(page).to_have_url(link)
+
+
+def test_an_arrow_key_that_is_held_walks_on_with_each_answer(page: Page):
+    open_wall(page)
+    page.locator(CELLS).first.click()
+    title = page.locator("#detail-title")
+    expect(title).to_contain_text("Digit 0 is")
+    network = page.context.new_cdp_session(page)
+    far = {"offline": False, "latency": 100, "downloadThroughput": -1, "uploadThroughput": -1}
+    network.send("Network.emulateNetworkConditions", far)
+    seen = set()
+    for _ in range(40):  # a key that is held comes about 30 times a second, without ever going up
+        page.keyboard.down("ArrowRight")
+        page.wait_for_timeout(30)
+        seen.add(title.inner_text())
+    assert len(seen) > 3
+
+
+def test_a_model_that_had_to_make_room_is_chosen_no_more(browser: Browser, practice: Data):
+    shelf, data = Shelf(), SharedData(None)
+    data.loaded = Loaded(practice)
+    with gr.Blocks() as demo:
+        explorer = browse.build(shelf, data, gr.Tab("Browse")).explorer
+        gr.Button("Train").click(lambda: [["cnn", "cnn"], ["sketch", "sketch"]], None, explorer)
+    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True)
+    page = browser.new_page()
+    try:
+        page.goto(address)
+        expect(page.locator(CELLS).first).to_be_visible()
+        pick(page, "other", "softmax")
+        pick(page, "compare", "only this one")
+        page.get_by_role("button", name="Train").click()
+        expect(page.locator("#explorer select[name=other] option")).to_have_count(2)
+        expect(page.locator("#explorer select[name=other]")).to_have_value("")
+        expect(page.locator("#explorer select[name=compare]")).to_be_hidden()
+        expect(page.locator(CELLS)).to_have_count(100)
+        expect(page.locator(NOTICE)).to_have_text("")
+    finally:
+        page.close()
+        demo.close()

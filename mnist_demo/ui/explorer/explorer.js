@@ -32,7 +32,6 @@ function toAddress() {
     if (value === '' || value === (DEFAULTS[name] ?? '') || value.includes('/')) address.searchParams.delete(name);
     else address.searchParams.set(name, value);
   }
-  address.searchParams.set('tab', 'browse');
   if (explorer.checkVisibility()) history.replaceState(history.state, '', address);
 }
 
@@ -249,6 +248,7 @@ dialog.addEventListener('keydown', (event) => {
   find(button).click();
 });
 document.addEventListener('browse', look);
+document.addEventListener('tab', toAddress); // which tells of the wall again where this tab has been come back to
 watch('value', () => {
   // A model that had to make room is chosen no more.
   const keys = props.value.map(([, key]) => key);
