@@ -17,15 +17,17 @@ from mnist_demo.ui.shelf import Shelf
 
 _FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]  # the system's own: nothing is fetched from other hosts
 # The address names the open tab, so that a link and a reload lead back to it.
-_OPEN_NAMED_TAB = (
-    "() => { const tab = new URLSearchParams(location.search).get('tab');"
-    " document.getElementById(`${tab}-tab-button`)?.click(); return []; }"
-)
-_NAME_TAB = (
-    "() => { if (new URLSearchParams(location.search).get('tab') !== '%s')"
-    " history.replaceState(history.state, '', '?tab=%s');"
-    " document.dispatchEvent(new Event('tab')); return []; }"
-)
+_FOLLOW_TABS = """() => {
+  const tab = new URLSearchParams(location.search).get('tab');
+  document.getElementById(`${tab}-tab-button`)?.click();
+  document.querySelector('[role=tablist]').addEventListener('click', ({ target }) => {
+    const name = target.closest('[role=tab]')?.id.replace('-tab-button', '');
+    if (!name || name === new URLSearchParams(location.search).get('tab')) return;
+    history.replaceState(history.state, '', `?tab=${name}`);
+    setTimeout(() => document.dispatchEvent(new Event('tab'))); // when the tab is there
+  });
+  return [];
+}"""
 LAUNCH: dict[str, Any] = {
     "theme": gr.themes.Default(primary_hue="indigo", font=_FONTS, font_mono=["ui-monospace", "monospace"]),
     "css_paths": [Path(__file__).parent / "page.css"],
@@ -85,12 +87,11 @@ def build_app(data: SharedData, shelf: Shelf | None = None) -> gr.Blocks:
         with gr.Column(visible=False, elem_id="banner") as box:
             notice = gr.Markdown()
             retry = gr.Button("Retry", elem_id="retry", size="sm")
-        tabs = {name: gr.Tab(name.capitalize(), id=name, elem_id=f"{name}-tab") for name in ("draw", "browse", "train")}
-        with tabs["draw"]:
+        with gr.Tab("Draw", id="draw", elem_id="draw-tab"):
             drawing = draw.build(shelf)
-        with tabs["browse"]:
-            browsing = browse.build(shelf, data, tabs["browse"])
-        with tabs["train"]:
+        with gr.Tab("Browse", id="browse", elem_id="browse-tab") as tab:
+            browsing = browse.build(shelf, data, tab)
+        with gr.Tab("Train", id="train", elem_id="train-tab"):
             training = train.build(shelf, data, drawing.model, browsing.explorer)
 
         show_banner: dict[str, Any] = {
@@ -100,9 +101,7 @@ def build_app(data: SharedData, shelf: Shelf | None = None) -> gr.Blocks:
             **PRIVATE,
         }
         page.load(**show_banner)
-        page.load(None, None, None, js=_OPEN_NAMED_TAB)
-        for name, tab in tabs.items():
-            tab.select(None, None, None, js=_NAME_TAB % (name, name))
+        page.load(None, None, None, js=_FOLLOW_TABS)
         for event in (*browsing.shown, training):  # another visitor's Retry may have changed the data meanwhile
             event.then(**show_banner)
         retried = retry.click(handlers.retry, None, notice, concurrency_limit=None, **PRIVATE)
