@@ -10,11 +10,12 @@ from mnist_demo.data import DATA_FOLDER
 from mnist_demo.ui import LAUNCH, build_app
 from mnist_demo.ui.shared_data import SharedData
 
+NAMES = ("HOST", "PORT", "DATA", "SHARE", "TRAIN_SLOTS", "TRAIN_SECONDS")
 NO, YES = ("", "0", "no", "false"), ("1", "yes", "true")
 
 
 def parse_flags() -> argparse.Namespace:
-    env = {name: os.environ.get(f"MNIST_DEMO_{name}") or None for name in ("HOST", "PORT", "DATA", "SHARE")}
+    env = {name: os.environ.get(f"MNIST_DEMO_{name}") or None for name in NAMES}
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("--host", default=env["HOST"], help="address to listen on (default: $MNIST_DEMO_HOST, else this machine only)")
@@ -26,11 +27,29 @@ def parse_flags() -> argparse.Namespace:
         "data/ beside this file)",
     )
     add("--share", action="store_true", help="open a public link through Gradio (default: $MNIST_DEMO_SHARE, else no)")
+    add(
+        "--train-slots",
+        default=env["TRAIN_SLOTS"] or "1",
+        type=at_least_one,
+        help="trainings that run at once, the others wait (default: $MNIST_DEMO_TRAIN_SLOTS, else 1)",
+    )
+    add(
+        "--train-seconds",
+        default=env["TRAIN_SECONDS"] or "120",
+        type=at_least_one,
+        help="after which a training is stopped (default: $MNIST_DEMO_TRAIN_SECONDS, else 120)",
+    )
     flags = parser.parse_args()
     if (share := (env["SHARE"] or "").lower()) not in NO + YES:
         parser.error(f"MNIST_DEMO_SHARE is {share!r}; it must be one of {', '.join(YES + NO[1:])}.")
     flags.share |= share in YES
     return flags
+
+
+def at_least_one(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:9]) >= 1):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no whole number of at least 1")
+    return int(text[:9])
 
 
 def check_address(host: str | None, port: int | None) -> None:
@@ -50,7 +69,8 @@ def main() -> int:
         place = " ".join(f"{name} {value}" for name, value in (("host", flags.host), ("port", flags.port)) if value)
         print(f"Error: the page cannot be served on {place}: {error}", file=sys.stderr)
         return 1
-    page = build_app(SharedData(None if flags.data == "practice" else Path(flags.data)))
+    data = SharedData(None if flags.data == "practice" else Path(flags.data))
+    page = build_app(data, train_slots=flags.train_slots, train_seconds=flags.train_seconds)
     page.launch(server_name=flags.host, server_port=flags.port, share=flags.share, **LAUNCH)
     return 0
 

@@ -1,5 +1,6 @@
 """Random affine and elastic copies of whole batches of digits."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import pi
 
@@ -63,14 +64,24 @@ class Elastic:
         return F.interpolate(nodes, size=side, mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
 
 
-def augment(images: Tensor, maps: tuple[Affine | Elastic, ...], generator: torch.Generator) -> Tensor:
+def augment(
+    images: Tensor,
+    maps: tuple[Affine | Elastic, ...],
+    generator: torch.Generator,
+    check: Callable[[], None] = lambda: None,
+) -> Tensor:
     """A copy of uint8 images (N, 1, H, W) under `maps`, drawn anew for every image: elastic ones, for which H must be
     W, then affine ones in their order.
 
     The maps are joined first and the image is sampled once (bilinear, zeros outside), which blurs less than sampling
-    after each. `generator` is on the CPU; the same one gives the same copy on any device.
+    after each. `generator` is on the CPU; the same one gives the same copy on any device. `check` is called now and
+    then, and may raise to end it.
     """
-    return torch.cat([_augment_block(block, maps, generator) for block in images.split(_BLOCK)])
+    copies = []
+    for block in images.split(_BLOCK):
+        check()
+        copies.append(_augment_block(block, maps, generator))
+    return torch.cat(copies)
 
 
 def _augment_block(images: Tensor, maps: tuple[Affine | Elastic, ...], generator: torch.Generator) -> Tensor:

@@ -7,7 +7,8 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,9 +16,12 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from mnist_demo.calibration import Calibration
+from mnist_demo.data import Data
 from mnist_demo.errors import CheckpointError
-from mnist_demo.evaluation import EpochResult
+from mnist_demo.evaluation import EpochResult, Evaluation
+from mnist_demo.hardware import hardware_name
 from mnist_demo.recipes import RECIPES, Recipe
+from mnist_demo.training import Progress
 
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 SUFFIX = ".safetensors"
@@ -48,23 +52,60 @@ class Record:
     format_version: int = FORMAT_VERSION
 
 
+def record_run(
+    recipe: Recipe,
+    data: Data,
+    last: Progress,
+    epochs: list[EpochResult],
+    tested: Evaluation,
+    *,
+    seed: int,
+    device: str = "cpu",
+    **more: Any,
+) -> Record:
+    """The record of a training here that came to `last`, with the network as `tested` on the test set."""
+    return Record(
+        recipe=recipe,
+        data_source=data.name,
+        data_checksum=data.checksum,
+        test_accuracy=tested.accuracy,
+        test_loss=tested.loss,
+        per_class_accuracy=tested.per_class_accuracy,
+        epochs=epochs,
+        steps=last.step,
+        finished=last.step == last.steps,
+        seed=seed,
+        seconds=last.seconds,
+        device=device,
+        threads=torch.get_num_threads(),
+        hardware=hardware_name(device),
+        **more,
+    )
+
+
 def save_checkpoint(path: Path, model: nn.Module, record: Record) -> None:
     """Write the model's weights and record to `path`, whole or not at all; the folder is made where it is absent.
 
     Raises CheckpointError where the file cannot be written.
     """
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    values = {**dataclasses.asdict(record), "recipe": record.recipe.to_dict()}
-    header = {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
-    header["checksum"] = _checksum(header, weights)
+    content = to_bytes(model, record)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.stem, suffix=".part") as scratch:
             part = Path(scratch, "weights")
-            part.write_bytes(save(weights, header))  # safetensors' own writer would hide the file from other users
+            part.write_bytes(content)  # safetensors' own writer would hide the file from other users
             part.replace(path)
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
         raise CheckpointError(f"The checkpoint {path} could not be written: {error}") from error
+
+
+def to_bytes(model: nn.Module, record: Record) -> bytes:
+    """The contents of a checkpoint's file."""
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    values = {**dataclasses.asdict(record), "recipe": record.recipe.to_dict()}
+    header = {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
+    header["checksum"] = _checksum(header, weights)
+    return save(weights, header)
 
 
 def check_writable(path: Path) -> None:
@@ -153,6 +194,30 @@ def _parse(path: Path, header: dict[str, str]) -> Record:
         values["recipe"] = Recipe.from_dict(values["recipe"])
         values["calibration"] = Calibration(**values["calibration"])
         values["epochs"] = [EpochResult(**epoch) for epoch in values["epochs"]]
-        return Record(**values)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:  # InputError is a ValueError
+        record = Record(**values)
+        if not _fits(record, Record):
+            raise TypeError("a value of another type than it must be")
+        return record
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:  # InputError is a ValueError
         raise CheckpointError(f"{path} has a header that cannot be read: {error!r}") from error
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value, and all that it holds, is of the type that dataclasses declare."""
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if isinstance(kind, UnionType):
+        return any(_fits(value, one) for one in get_args(kind))
+    if origin := get_origin(kind):  # list[X], tuple[X, ...] or tuple[X, X]
+        kinds = get_args(kind)
+        if not isinstance(value, origin) or (origin is tuple and ... not in kinds and len(value) != len(kinds)):
+            return False
+        each = kinds if origin is tuple and ... not in kinds else [kinds[0]] * len(value)
+        return all(map(_fits, value, each))
+    if not isinstance(value, kind):
+        return False
+    if dataclasses.is_dataclass(value):
+        return all(_fits(getattr(value, name), one) for name, one in get_type_hints(kind).items())
+    return True

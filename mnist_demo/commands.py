@@ -17,11 +17,11 @@ from mnist_demo.calibration import Calibration, calibrate
 from mnist_demo.checkpoints import (
     FOLDER,
     SUFFIX,
-    Record,
     check_writable,
     find_checkpoint,
     list_checkpoints,
     load_record,
+    record_run,
     save_checkpoint,
 )
 from mnist_demo.classifier import Classifier, Prediction
@@ -72,29 +72,25 @@ def run_train(options: Namespace) -> int:
 
     results: list[EpochResult] = []
     with _ctrl_c() as stop:
-        with closing(train(model, data, recipe, seed=options.seed, device=options.device)) as training:
-            progress = _follow(training, stop, recipe, results, options.log)
+        with closing(train(model, data, recipe, seed=options.seed, device=options.device, stop=stop)) as training:
+            progress = _follow(training, recipe, results, options.log)
+        if progress is None:
+            raise InputError("Stopped before the first step; nothing was learned.")
         finished = progress.step == progress.steps
         if not finished:
             path = path.with_name(f"{path.name.removesuffix(SUFFIX)}-stopped{SUFFIX}")
         tested = evaluate(model, data.test)
-        record = Record(
-            recipe=recipe,
-            data_source=data.name,
-            data_checksum=data.checksum,
-            test_accuracy=tested.accuracy,
-            test_loss=tested.loss,
-            per_class_accuracy=tested.per_class_accuracy,
-            epochs=results,
-            steps=progress.step,
-            finished=finished,
+        calibration = _calibrate(model, recipe, data, pen_digits, lent if finished else None)
+        record = record_run(
+            recipe,
+            data,
+            progress,
+            results,
+            tested,
             seed=options.seed,
-            seconds=progress.seconds,
             device=options.device,
-            threads=torch.get_num_threads(),
-            hardware=hardware,
             credit=CREDIT if recipe.writers else "",
-            calibration=_calibrate(model, recipe, data, pen_digits, lent if finished else None),
+            calibration=calibration,
         )
         save_checkpoint(path, model, record)
     if not finished:
@@ -111,7 +107,7 @@ def _calibrate(
         return lent if lent and recipe == find_recipe(recipe.name) else Calibration()
     if not recipe.writers:
         return Calibration()
-    left_out = (written_by_others(pen_digits, recipe.writers), split(data.train, recipe.validation)[1])
+    left_out = (written_by_others(pen_digits, recipe.writers), split(data.train, recipe)[1])
     logits = torch.cat([compute_logits(model, digits) for digits in left_out])
     return calibrate(logits, torch.cat([digits.labels for digits in left_out]))
 
@@ -133,9 +129,10 @@ def _choose_path(out: Path | None, run_name: str) -> Path:
 
 
 def _follow(
-    training: Iterator[Progress], stop: threading.Event, recipe: Recipe, results: list[EpochResult], log: int | None
-) -> Progress:
-    """Run a training until it ends or `stop` is set; show its progress, gather its epochs, return the last step's."""
+    training: Iterator[Progress], recipe: Recipe, results: list[EpochResult], log: int | None
+) -> Progress | None:
+    """Run a training to its end; show its progress, gather its epochs, return the last step's."""
+    progress = None
     with tqdm(unit=" steps", disable=None, leave=False) as bar:
         for progress in training:
             bar.total = progress.steps
@@ -152,8 +149,6 @@ def _follow(
                     line += f", validation accuracy {percent(result.validation_accuracy)}"
                 bar.write(f"{line}, {progress.seconds:.1f} s")
                 sys.stdout.flush()
-            if stop.is_set():
-                break
     return progress
 
 

@@ -12,7 +12,11 @@ from mnist_demo.augment import Affine, Elastic
 from mnist_demo.errors import InputError
 from mnist_demo.models import MODELS, build_model
 
-OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {"SGD": torch.optim.SGD, "Adam": torch.optim.Adam}
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    "SGD": torch.optim.SGD,
+    "Adam": torch.optim.Adam,
+    "AdamW": torch.optim.AdamW,
+}
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class Recipe:
     batch_size: int = 100  # digits a step
     epochs: int = 5  # times through the training set
     drop_last: bool = False  # leave out an epoch's last batch where it is smaller
-    weight_decay: float = 0.0  # of SGD
+    weight_decay: float = 0.0  # of SGD and AdamW
+    share: float = 1.0  # of the training digits: the first so many are learned; above 0, at most 1
     one_cycle: bool = False  # lr rises for a fifth of the steps and then falls to 0 (L. Smith, 2018), else stays
     averaging: float = 0.0  # end with a moving average of the weights, which keeps this share of itself each step
     label_smoothing: float = 0.0  # share of each label that is spread over all classes (C. Szegedy et al., 2016)
@@ -55,6 +60,8 @@ class Recipe:
             raise InputError(f"lr, the learning rate, must be a number above 0; got {self.lr!r}.")
         if not 0 <= self.momentum < 1:
             raise InputError(f"momentum must be at least 0 and below 1; got {self.momentum!r}.")
+        if not 0 < self.share <= 1:
+            raise InputError(f"share, of the training digits, must be above 0 and at most 1; got {self.share!r}.")
 
     @property
     def all_epochs(self) -> int:
@@ -69,7 +76,9 @@ class Recipe:
         """The recipe's optimizer over all of the model's parameters."""
         options: dict[str, Any] = {"lr": self.lr, "fused": True}  # fused: Adam's step at batch 20 in 0.6 of the time
         if self.optimizer == "SGD":
-            options.update(momentum=self.momentum, weight_decay=self.weight_decay)
+            options.update(momentum=self.momentum)
+        if self.optimizer != "Adam":
+            options.update(weight_decay=self.weight_decay)
         return OPTIMIZERS[self.optimizer](model.parameters(), **options)
 
     def build_schedule(self, optimizer: torch.optim.Optimizer, steps: int) -> OneCycleLR | None:
@@ -80,6 +89,11 @@ class Recipe:
         """A copy with other values, those that are None left as they are; with any other, nothing comes then."""
         changes = {key: value for key, value in values.items() if value is not None}
         return dataclasses.replace(self, **changes, then=None) if changes else self
+
+    def changes(self, other: "Recipe") -> dict[str, Any]:
+        """The values that are other than in `other`, by name."""
+        names = [field.name for field in dataclasses.fields(self) if field.compare and field.name != "name"]
+        return {name: getattr(self, name) for name in names if getattr(self, name) != getattr(other, name)}
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe's values, as JSON can hold them."""
@@ -101,6 +115,16 @@ def _map_from_dict(values: dict[str, Any]) -> Affine | Elastic:
 
 # Document 001 turns by RandomRotation(25), then maps by RandomAffine(45, translate=(.1, .1), scale=(.8, 1.2)).
 _TURNED_TWICE = (Affine(degrees=25), Affine(degrees=45, translate=0.1, scale=(0.8, 1.2)))
+_KERAS = (Affine(degrees=15, translate=0.1, scale=(0.9, 1.1), scale_apart=True),)
+_HAND = (Affine(degrees=12, translate=0.06, scale=(0.88, 1.12), scale_apart=True, shear=0.2), Elastic())
+
+# The augmented copies to choose from, by name.
+AUGMENTATIONS: dict[str, tuple[Affine | Elastic, ...]] = {
+    "none": (),
+    "turned up to 15°, moved, scaled": _KERAS,
+    "turned twice, up to 70°": _TURNED_TWICE,
+    "as hands vary": _HAND,
+}
 
 
 def _sketch(name: str, writers: int, validation: int = 0, calibrated_as: str = "") -> Recipe:
@@ -118,7 +142,7 @@ def _sketch(name: str, writers: int, validation: int = 0, calibrated_as: str = "
         batch_size=128,
         epochs=24,
         drop_last=True,
-        copies=(Affine(degrees=12, translate=0.06, scale=(0.88, 1.12), scale_apart=True, shear=0.2), Elastic()),
+        copies=_HAND,
         originals=False,
         writers=writers,
         validation=validation,
@@ -190,7 +214,7 @@ RECIPES: dict[str, Recipe] = {
             network="784-128-10 ReLU, dropout",
             batch_size=20,
             epochs=10,
-            copies=(Affine(degrees=15, translate=0.1, scale=(0.9, 1.1), scale_apart=True),),
+            copies=_KERAS,
             redraw_copies=False,
             source="001, the Keras appendix",
             documented="not given",

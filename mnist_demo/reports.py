@@ -4,10 +4,21 @@ import csv
 import io
 from collections.abc import Sequence
 
+from torch import nn
+
 from mnist_demo.checkpoints import Record
 from mnist_demo.evaluation import Evaluation
-from mnist_demo.models import count_parameters
+from mnist_demo.models import Dropout, count_parameters
 from mnist_demo.recipes import Recipe
+
+_WORDS: dict[type[nn.Module], str] = {
+    nn.ReLU: "ReLU",
+    nn.Sigmoid: "sigmoid",
+    nn.MaxPool2d: "max pooling",
+    nn.AvgPool2d: "average pooling",
+    nn.BatchNorm2d: "batch norm",
+    Dropout: "dropout",
+}
 
 
 def percent(share: float) -> str:
@@ -26,8 +37,11 @@ def describe_training(recipe: Recipe) -> str:
     """Such as "SGD 0.01 momentum 0.5, batch 32, 10 epochs"."""
     rate = f"{recipe.lr:g} in one cycle" if recipe.one_cycle else f"{recipe.lr:g}"
     parts = [f"{recipe.optimizer} {rate}" + (f" momentum {recipe.momentum:g}" if recipe.momentum else "")]
+    parts[0] += f" decay {recipe.weight_decay:g}" if recipe.weight_decay and recipe.optimizer == "AdamW" else ""
     parts += [f"batch {recipe.batch_size}" + (" (drop last)" if recipe.drop_last else "")]
     parts += [f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}"]
+    if recipe.share < 1:
+        parts.append(f"{recipe.share:.0%} of the digits")
     if recipe.copies:
         times = "each epoch" if recipe.redraw_copies else "once"
         parts.append(f"{'with a copy ' if recipe.originals else ''}augmented {times}")
@@ -39,6 +53,21 @@ def describe_training(recipe: Recipe) -> str:
         averaged = " with averaged weights" if then.averaging else ""
         parts.append(f"then {then.epochs} gentler epochs at {then.lr:g}{averaged}")
     return ", ".join(parts)
+
+
+def describe_network(model: nn.Sequential) -> str:
+    """Such as "784 pixels → 512 units, ReLU → 10 outputs"."""
+    parts = ["784 pixels"]
+    last = [layer for layer in model if isinstance(layer, nn.Linear)][-1]
+    for layer in model:
+        if isinstance(layer, nn.Conv2d):
+            stride = ", every second place" if layer.stride[0] == 2 else ""
+            parts.append(f"{layer.out_channels} maps ({layer.kernel_size[0]}x{layer.kernel_size[1]}{stride})")
+        elif isinstance(layer, nn.Linear):
+            parts.append(f"{layer.out_features} {'outputs' if layer is last else 'units'}")
+        elif word := _WORDS.get(type(layer)):
+            parts[-1] += f", {word}"
+    return " → ".join(parts)
 
 
 def recipe_table(recipes: dict[str, Recipe], records: dict[str, Record]) -> str:

@@ -2,9 +2,10 @@
 
 import copy
 import time
-from collections.abc import Generator
-from contextlib import closing
+from collections.abc import Callable, Generator
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from threading import Event
 
 import torch
 from torch import nn
@@ -33,25 +34,36 @@ class Progress:
     result: EpochResult | None = None  # at an epoch's last step
 
 
+class _Stopped(Exception):
+    """The caller wants no more of a training."""
+
+
 def train(
-    model: nn.Module, data: Data, recipe: Recipe, *, seed: int = 0, device: str | torch.device = "cpu"
+    model: nn.Module,
+    data: Data,
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+    stop: Event | None = None,
 ) -> Generator[Progress, None, None]:
     """Train `model` in place on `data.train`, moved to `device`; yield a Progress after each step.
 
     The model is evaluated on `data.test` after each epoch. Where the recipe holds out validation digits, the model
     ends with the weights of the epoch that read them best, also when stopped early; where it averages, with averages.
     From there it is trained on as `recipe.then` says, with the same seed, and ends as that says. Close the generator
-    to stop; the model keeps what it has learned, in evaluation mode. The same seed, device and number of threads give
+    to stop, or set `stop`, which another thread may do while an evaluation or augmentation is under way; the model
+    keeps what it has learned, in evaluation mode. The same seed, device and number of threads give
     the same weights, bit for bit (tested on the CPU). Raises InputError where the data are too few for the recipe, or
     when the loss runs away.
     """
     later = _count_all_steps(data, recipe.then) if recipe.then else 0
-    with closing(_train_once(model, data, recipe, seed, device)) as first:
+    with closing(_train_once(model, data, recipe, seed, device, stop)) as first:
         for progress in first:
             yield replace(progress, steps=progress.steps + later)
-    if not recipe.then:
+    if not recipe.then or (stop and stop.is_set()):
         return
-    with closing(train(model, data, recipe.then, seed=seed, device=device)) as second:
+    with closing(train(model, data, recipe.then, seed=seed, device=device, stop=stop)) as second:
         for more in second:
             yield replace(
                 more,
@@ -63,21 +75,21 @@ def train(
 
 
 def _train_once(
-    model: nn.Module, data: Data, recipe: Recipe, seed: int, device: str | torch.device
+    model: nn.Module, data: Data, recipe: Recipe, seed: int, device: str | torch.device, stop: Event | None
 ) -> Generator[Progress, None, None]:
     """As `train`, without what comes then."""
-    if len(data.train) - recipe.validation < (recipe.batch_size if recipe.drop_last else 1):
-        raise InputError(
-            f"{len(data.train):,} training digits are too few: recipe {recipe.name!r} holds out {recipe.validation:,} "
-            f"and takes {recipe.batch_size:,} a step."
-        )
+
+    def check(share: float = 0) -> None:
+        if stop and stop.is_set():
+            raise _Stopped
+
+    per_epoch = count_steps(data, recipe)
     generator = torch.Generator().manual_seed(seed)
     model.to(device).train()
     for module in model.modules():
         if isinstance(module, Dropout):
             module.generator = torch.Generator(device).manual_seed(seed)
-    learned, held_out = split(data.train.to(device), recipe.validation)
-    per_epoch = _count_steps(data, recipe)
+    learned, held_out = split(data.train.to(device), recipe)
     averages = _averages(model, recipe)
     optimizer = recipe.build_optimizer(model)
     schedule = recipe.build_schedule(optimizer, recipe.epochs * per_epoch)
@@ -88,9 +100,10 @@ def _train_once(
         for epoch in range(1, recipe.epochs + 1):
             started = time.perf_counter()
             if pair is None or recipe.redraw_copies:
-                pair = with_copy(learned, recipe, generator)
+                pair = with_copy(learned, recipe, generator, check)
             total_loss = 0.0
             for images, labels in batches(pair, recipe.batch_size, generator, recipe.drop_last):
+                check()
                 optimizer.zero_grad()
                 with autocast:
                     logits = model(images)
@@ -110,11 +123,15 @@ def _train_once(
                 result = None
                 if step == epoch * per_epoch:
                     shown = averages.module if averages else model
-                    result = _evaluate_epoch(shown, data.test, held_out, total_loss / per_epoch)
-                    if result.validation_accuracy is not None and result.validation_accuracy > best_accuracy:
-                        best_accuracy, best_weights = result.validation_accuracy, copy.deepcopy(shown.state_dict())
+                    with suppress(_Stopped):  # the step is done, and to be told
+                        result = _evaluate_epoch(shown, data.test, held_out, total_loss / per_epoch, check)
+                    validated = result.validation_accuracy if result else None
+                    if validated is not None and validated > best_accuracy:
+                        best_accuracy, best_weights = validated, copy.deepcopy(shown.state_dict())
                 yield Progress(step, recipe.epochs * per_epoch, epoch, loss, seconds, result)
                 started = time.perf_counter()
+    except _Stopped:
+        pass
     finally:
         if best_weights is not None:
             model.load_state_dict(best_weights)
@@ -123,32 +140,52 @@ def _train_once(
         model.eval()
 
 
-def split(digits: Digits, validation: int) -> tuple[Digits, Digits]:
-    """The digits without the last `validation` ones, and those."""
-    boundary = len(digits) - validation
-    return digits[:boundary], digits[boundary:]
+def split(digits: Digits, recipe: Recipe) -> tuple[Digits, Digits]:
+    """Of the training digits those that the recipe learns, and those that it holds out for validation, the last."""
+    boundary = len(digits) - recipe.validation
+    return digits[: round(boundary * recipe.share)], digits[boundary:]
 
 
-def with_copy(digits: Digits, recipe: Recipe, generator: torch.Generator) -> Digits:
-    """The digits and, where the recipe asks for one, an augmented copy of each after them, or in their place."""
+def with_copy(
+    digits: Digits, recipe: Recipe, generator: torch.Generator, check: Callable[[], None] = lambda: None
+) -> Digits:
+    """The digits and, where the recipe asks for one, an augmented copy of each after them, or in their place. `check`
+    is that of `augment`."""
     if not recipe.copies:
         return digits
-    copies = augment(digits.images, recipe.copies, generator)
+    copies = augment(digits.images, recipe.copies, generator, check)
     if not recipe.originals:
         return Digits(copies, digits.labels)
     return Digits(torch.cat([digits.images, copies]), digits.labels.repeat(2))
 
 
-def _count_steps(data: Data, recipe: Recipe) -> int:
-    """The steps of an epoch."""
-    digits = len(data.train) - recipe.validation
+def count_steps(data: Data, recipe: Recipe) -> int:
+    """The steps of an epoch. Raises InputError where the training digits are too few for the recipe."""
+    digits = len(split(data.train, recipe)[0])
     if recipe.copies and recipe.originals:
         digits *= 2
+    if digits < recipe.batch_size:
+        raise InputError(
+            f"{len(data.train):,} training digits are too few: recipe {recipe.name!r} holds out {recipe.validation:,}, "
+            f"learns {recipe.share:.0%} of the others and takes {recipe.batch_size:,} a step."
+        )
     return digits // recipe.batch_size if recipe.drop_last else -(-digits // recipe.batch_size)
 
 
 def _count_all_steps(data: Data, recipe: Recipe) -> int:
-    return recipe.epochs * _count_steps(data, recipe) + (_count_all_steps(data, recipe.then) if recipe.then else 0)
+    steps = recipe.epochs * count_steps(data, recipe)
+    return steps + (_count_all_steps(data, recipe.then) if recipe.then else 0)
+
+
+def estimate_seconds(data: Data, recipe: Recipe, *, steps: int = 8, device: str | torch.device = "cpu") -> float:
+    """About how long `train` will take here: a few steps are taken to warm up, as many are timed."""
+    few = min(len(data.train), recipe.batch_size * steps)
+    sample = Data(data.name, data.train[:few], data.test[:1], "")
+    short = replace(recipe, epochs=2, validation=0, share=1.0, drop_last=False, lr=1e-9, then=None)
+    with closing(train(short.build(), sample, short, device=device)) as training:
+        seconds = [progress.seconds for progress in training]
+    half = len(seconds) // 2
+    return (seconds[-1] - seconds[half - 1]) / half * _count_all_steps(data, recipe)
 
 
 def _averages(model: nn.Module, recipe: Recipe) -> AveragedModel | None:
@@ -158,7 +195,9 @@ def _averages(model: nn.Module, recipe: Recipe) -> AveragedModel | None:
     return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging), use_buffers=True)
 
 
-def _evaluate_epoch(model: nn.Module, test: Digits, held_out: Digits, train_loss: float) -> EpochResult:
-    tested = evaluate(model, test)
-    validation_accuracy = evaluate(model, held_out).accuracy if len(held_out) else None
+def _evaluate_epoch(
+    model: nn.Module, test: Digits, held_out: Digits, train_loss: float, check: Callable[[float], None]
+) -> EpochResult:
+    tested = evaluate(model, test, report=check)
+    validation_accuracy = evaluate(model, held_out, report=check).accuracy if len(held_out) else None
     return EpochResult(train_loss, tested.loss, tested.accuracy, validation_accuracy)

@@ -109,3 +109,36 @@ def test_known_recipes_are_listed_first_in_their_order(tmp_path: Path):
         (tmp_path / f"{name}.safetensors").touch()
     assert list_checkpoints(tmp_path) == ["softmax", "cnn", "apple", "zebra"]
     assert list_checkpoints(tmp_path / "absent") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("test_accuracy", "<b>"),
+        ("seed", 1.5),
+        ("finished", 1),
+        ("epochs", [{"train_loss": [], "test_loss": 1.0, "test_accuracy": 0.5}]),
+        ("calibration", {"temperature": "hot"}),
+        ("per_class_accuracy", [0.5, None]),
+    ],
+)
+def test_a_header_whose_values_are_of_other_types_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: Recipe, name: str, value: object
+):
+    path = tmp_path / "made-up.safetensors"
+    record = record_of(recipe)
+    object.__setattr__(record, name, value)
+    monkeypatch.setattr(dataclasses, "asdict", lambda one: {**vars(one)} | {"calibration": {}, name: value})
+    if name != "epochs":
+        object.__setattr__(record, "epochs", [])
+    save_checkpoint(path, recipe.build(), record)  # with a checksum that is right
+    with pytest.raises(CheckpointError, match=r"made-up\.safetensors has a header that cannot be read"):
+        load_checkpoint(path)
+
+
+def test_a_recipe_whose_values_are_of_other_types_is_refused(tmp_path: Path, recipe: Recipe):
+    path = tmp_path / "made-up.safetensors"
+    object.__setattr__(recipe, "name", ["<b>"])
+    save_checkpoint(path, recipe.build(), record_of(recipe))
+    with pytest.raises(CheckpointError, match="has a header that cannot be read"):
+        load_checkpoint(path)

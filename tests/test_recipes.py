@@ -49,13 +49,14 @@ def test_optimizers_get_the_recipes_values():
     ("values", "message"),
     [
         ({"network": "resnet"}, "Unknown network 'resnet'; choose from: 784-10;"),
-        ({"optimizer": "RMSprop"}, "Unknown optimizer 'RMSprop'; choose from: SGD; Adam."),
+        ({"optimizer": "RMSprop"}, "Unknown optimizer 'RMSprop'; choose from: SGD; Adam; AdamW."),
         ({"epochs": 0}, "epochs must be a whole number of at least 1; got 0."),
         ({"batch_size": -5}, "batch_size must be a whole number of at least 1; got -5."),
         ({"batch_size": 2.5}, "batch_size must be a whole number of at least 1; got 2.5."),
         ({"lr": 0.0}, "lr, the learning rate, must be a number above 0; got 0.0."),
         ({"lr": float("nan")}, "must be a number above 0; got nan."),
         ({"momentum": 1.0}, "momentum must be at least 0 and below 1; got 1.0."),
+        ({"share": 0.0}, "share, of the training digits, must be above 0 and at most 1; got 0.0."),
     ],
 )
 def test_values_out_of_range_are_named(values: dict, message: str):

@@ -1,16 +1,20 @@
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
-from mnist_demo.data import Data, Digits
+from mnist_demo.checkpoints import Record
 from mnist_demo.errors import InputError
 from mnist_demo.recipes import Recipe
-from mnist_demo.ui.shelf import MAX_TRAINED, MAX_VISITS, Shelf
+from mnist_demo.ui import shelf as shelf_module
+from mnist_demo.ui.shelf import IDLE_SECONDS, MAX_TRAINED, MAX_VISITS, Shelf
+from tests.conftest import record_of
 
-NO_DIGITS = Digits(torch.empty(0, 1, 28, 28, dtype=torch.uint8), torch.empty(0, dtype=torch.int64))
-MNIST, PRACTICE = (Data(name, NO_DIGITS, NO_DIGITS, "") for name in ("MNIST", "practice digits"))
+
+def keep(shelf: Shelf, session: str, recipe: Recipe, source: str = "MNIST") -> str:
+    record: Record = dataclasses.replace(record_of(recipe), data_source=source)
+    return shelf.visit(session).keep(recipe.build(), record)
 
 
 def names(shelf: Shelf, session: str) -> list[str]:
@@ -28,10 +32,9 @@ def test_a_checkpoint_is_loaded_once_for_all(shelf: Shelf):
 
 
 def test_a_visits_models_are_its_own(shelf: Shelf, recipe: Recipe):
-    mine = shelf.visit("a").keep(recipe, MNIST, recipe.build())
+    key = keep(shelf, "a", recipe)
     assert names(shelf, "a") == ["test, yours 1", "test"] and names(shelf, "b") == ["test"]
-    key = shelf.choices("a")[0][1]
-    assert shelf.find(key) is mine and len(key) > 30
+    assert shelf.find(key).name == "test, yours 1" and len(key) > 30
     for guess in ("test, yours 1", "a/test, yours 1", "/test, yours 1"):
         with pytest.raises(
             InputError, match=r"The model 'test, yours 1' is not here \(any more\); choose from: test\."
@@ -41,18 +44,18 @@ def test_a_visits_models_are_its_own(shelf: Shelf, recipe: Recipe):
 
 def test_a_visit_that_ends_is_forgotten_and_its_training_stopped(shelf: Shelf, recipe: Recipe):
     visit = shelf.visit("a")
-    visit.keep(recipe, MNIST, recipe.build())
+    keep(shelf, "a", recipe)
     shelf.end("a")
     assert visit.stop.is_set() and names(shelf, "a") == ["test"]
-    visit.keep(recipe, MNIST, recipe.build())  # by a training that ends after its page has closed
+    visit.keep(recipe.build(), record_of(recipe))  # by a training that ends after its page has closed
     assert names(shelf, "a") == ["test"]
     shelf.end("never seen")
 
 
 def test_what_visits_may_keep_is_bounded(shelf: Shelf, recipe: Recipe):
     for _ in range(MAX_TRAINED + 2):
-        shelf.visit("a").keep(recipe, MNIST, recipe.build())
-    assert names(shelf, "a") == [*(f"test, yours {i}" for i in (7, 6, 5, 4, 3)), "test"]
+        keep(shelf, "a", recipe)
+    assert names(shelf, "a") == [*(f"test, yours {i}" for i in range(12, 2, -1)), "test"]
     stop = shelf.visit("a").stop
     for i in range(MAX_VISITS):
         shelf.visit(f"visit {i}")
@@ -83,17 +86,30 @@ def test_an_empty_folder_has_no_default(tmp_path: Path):
 
 
 def test_a_model_of_practice_digits_says_so_in_its_name(shelf: Shelf, recipe: Recipe):
-    assert shelf.visit("a").keep(recipe, PRACTICE, recipe.build()).name == "test, yours 1 (practice digits)"
+    assert shelf.find(keep(shelf, "a", recipe, "practice digits")).name == "test, yours 1 (practice digits)"
+    assert shelf.find(keep(shelf, "a", recipe)).name == "test, yours 2"
 
 
 def test_requests_of_no_page_share_nothing(shelf: Shelf, recipe: Recipe):
-    shelf.visit("").keep(recipe, MNIST, recipe.build())
+    keep(shelf, "", recipe)
     assert names(shelf, "") == ["test"] and shelf.visit("") is not shelf.visit("")
 
 
 def test_the_visit_that_is_used_is_not_the_one_forgotten(shelf: Shelf, recipe: Recipe):
-    shelf.visit("busy").keep(recipe, MNIST, recipe.build())
-    key = shelf.choices("busy")[0][1]
+    key = keep(shelf, "busy", recipe)
     for i in range(2 * MAX_VISITS):
         shelf.visit(f"visit {i}")
         shelf.find(key)
+
+
+def test_what_nobody_has_used_for_an_hour_is_forgotten(shelf: Shelf, recipe: Recipe, monkeypatch: pytest.MonkeyPatch):
+    now = 0.0
+    monkeypatch.setattr(shelf_module.time, "monotonic", lambda: now)
+    used, idle = keep(shelf, "used", recipe), keep(shelf, "idle", recipe)
+    now = IDLE_SECONDS / 2
+    shelf.find(used)
+    now = IDLE_SECONDS + 1.0
+    shelf.find(used)
+    with pytest.raises(InputError, match="is not here"):
+        shelf.find(idle)
+    assert shelf.find(used)

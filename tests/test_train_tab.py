@@ -1,68 +1,233 @@
-import threading
+import base64
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
 import pytest
 
+from mnist_demo.checkpoints import load_checkpoint, save_checkpoint
 from mnist_demo.classifier import DEFAULT_MODEL
 from mnist_demo.data import Data
+from mnist_demo.pendigits import FILE
+from mnist_demo.recipes import RECIPES, Recipe
 from mnist_demo.ui import train as tab
+from mnist_demo.ui.line import Line
+from mnist_demo.ui.recipe_fields import read_values, values_of
 from mnist_demo.ui.shared_data import Loaded, SharedData
 from mnist_demo.ui.shelf import Shelf
+from tests.conftest import record_of
 
 VISITOR: Any = SimpleNamespace(session_hash="a visitor")
+STROKES: Any = [[(500, 100), (500, 900)]]
 
 
 @pytest.fixture
 def handlers(practice: Data) -> tab.Handlers:
     data = SharedData(None)
     data.loaded = Loaded(practice)
-    return tab.Handlers(Shelf(), data)
+    return tab.Handlers(Shelf(), data, Line(1), max_seconds=60)
 
 
-def test_a_run_reports_its_curve_and_table_and_keeps_its_network(handlers: tab.Handlers):
-    list(handlers.prepare(VISITOR))
-    status, curve, table = list(handlers.run("softmax", VISITOR))[-1]
-    assert status.startswith("Finished after ") and "`softmax, yours 1 (practice digits)`" in status
-    assert curve["step"].tolist() == list(range(1, 91)) and curve["loss"].iloc[-1] < curve["loss"].iloc[0]
-    assert len(table.splitlines()) == 2 + 15
-    assert handlers.shelf.choices("a visitor")[0][0] == "softmax, yours 1 (practice digits)"
+def run(handlers: tab.Handlers, name: str = "softmax", visitor: Any = VISITOR, **values: Any) -> Any:
+    changed = values_of(RECIPES[name]) | {"epochs": 2} | values
+    return handlers.run(visitor, name, STROKES, name, *changed.values())
 
 
-def test_the_curve_is_thinned_to_means(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tab, "POINTS", 3)
-    run = tab.Run(losses=[5.0, 3.0, 2.0, 2.0, 1.0])
-    assert run.curve().to_dict("list") == {"step": [2, 4, 5], "loss": [4.0, 2.0, 1.0]}
+def test_a_run_tells_how_far_it_is_and_enters_the_list(handlers: tab.Handlers):
+    news = list(run(handlers, lr=0.2, seed=3))
+    assert news[0] == {"status": "Preparing softmax…"}
+    last = news[-1]
+    assert last["status"].startswith("Finished after ") and "images a second" in last["status"]
+    assert last["name"] == "softmax, yours 1 (practice digits)" and last["changes"] == "lr 0.2, epochs 2, seed 3"
+    assert last["curves"]["at"] == list(range(1, 13)) and last["epochs"] == 2 and last["steps_per_epoch"] == 6
+    assert last["accuracy"].endswith(" %") and float(last["seconds"]) >= 0 and last["kept"] == [last["key"]]
+    assert len(last["sample"]["truth"]) == len(last["read"]) == 24
+    assert last["drawing"].startswith("data:image/png") and last["drawing_read"][0] in range(10)
+    assert handlers.shelf.choices("a visitor")[0] == (last["name"], last["key"])
+    assert handlers.shelf.find(last["key"]).record.seed == 3  # type: ignore[union-attr]
 
 
-def test_a_run_ends_at_its_time_limit(handlers: tab.Handlers, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tab, "MAX_SECONDS", 0.3)
-    assert list(handlers.run("cnn", VISITOR))[-1][0].startswith("Stopped at step ")
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("lr", 0, "lr, the learning rate, must be a number above 0; got 0."),
+        ("lr", -1, "lr, the learning rate, must be a number above 0; got -1."),
+        ("lr", None, "A number is missing here."),
+        ("lr", "fast", "A number is missing here."),
+        ("lr", float("nan"), "must be a number above 0; got nan"),
+        ("epochs", 0, "epochs must be a whole number of at least 1; got 0."),
+        ("epochs", 2.5, "epochs must be a whole number of at least 1; got 2.5."),
+        ("epochs", float("inf"), "epochs must be at most 1,000 on this page; got inf."),
+        ("epochs", float("nan"), "cannot convert"),
+        ("batch_size", 601, "600 training digits are too few"),
+        ("batch_size", 1e9, "batch_size must be at most 2,000 on this page"),
+        ("batch_size", True, "A number is missing here."),
+        ("momentum", 1, "momentum must be at least 0 and below 1; got 1."),
+        ("share", 0, "The share must be above 0 and at most 100 %; got 0."),
+        ("share", 150, "The share must be above 0 and at most 100 %; got 150."),
+        ("seed", -1, "seed must be a whole number from 0 to"),
+        ("seed", 1.5, "seed must be a whole number from 0 to"),
+        ("optimizer", "LBFGS", "Unknown optimizer 'LBFGS'; choose from: SGD; Adam; AdamW."),
+        ("augmentation", "<b>", "There is no augmentation '<b>'; choose from: none;"),
+    ],
+)
+def test_what_cannot_be_is_said_beside_its_field_before_the_run(
+    handlers: tab.Handlers, practice: Data, field: str, value: Any, message: str
+):
+    values = values_of(RECIPES["softmax"]) | {field: value}
+    _, _, problems = read_values("softmax", values, practice)
+    assert list(problems) == [field] and message in problems[field]
+    checked = handlers.check("softmax", *values.values())
+    beside = dict(zip(values, checked, strict=False))
+    assert beside[field]["info"] == problems[field] and beside[field]["elem_classes"] == ["problem"]
+    assert [name for name in values if beside[name]["elem_classes"]] == [field]
+    assert checked[-1].interactive is False
+    with pytest.raises(gr.Error) as error:
+        list(run(handlers, **{"epochs": 2, field: value}))
+    assert message in str(error.value)
 
 
-def test_stop_before_the_first_step_keeps_nothing(handlers: tab.Handlers):
-    run = handlers.run("softmax", VISITOR)
-    next(run)
+def test_values_that_can_be_are_taken(handlers: tab.Handlers, practice: Data):
+    values = {"epochs": 3.0, "batch_size": 50, "lr": 0.5, "optimizer": "AdamW", "momentum": 0.5, "seed": 7}
+    values |= {"augmentation": "as hands vary", "share": 50}
+    recipe, seed, problems = read_values("softmax", values_of(RECIPES["softmax"]) | values, practice)
+    assert (seed, problems) == (7, {}) and recipe.weight_decay == 0.01 and recipe.share == 0.5
+    assert (recipe.epochs, recipe.batch_size, recipe.lr, recipe.optimizer) == (3, 50, 0.5, "AdamW")
+    assert recipe.copies and recipe.changes(RECIPES["softmax"]).keys() == {
+        *("lr", "optimizer", "momentum", "batch_size", "epochs", "weight_decay", "share", "copies")
+    }
+    checked = handlers.check("softmax", *(values_of(RECIPES["softmax"]) | values).values())
+    assert "AdamW 0.5" in checked[-3] and "50% of the digits" in checked[-3] and checked[-1].interactive is True
+    assert "40 training digits" in checked[-2]  # twenty and their copies
+
+
+def test_a_recipe_as_it_stands_is_not_changed_by_its_own_values(practice: Data):
+    for name, written in RECIPES.items():
+        recipe, _, problems = read_values(name, values_of(written), practice)
+        assert recipe == written and recipe.then == written.then
+        assert set(problems) <= {"batch_size"}  # so few digits are too few for some
+
+
+def test_a_chosen_recipe_is_told_in_words_with_its_time(handlers: tab.Handlers):
+    filled, *fields, words, batch, start = handlers.choose("cnn")
+    assert filled == "cnn"
+    assert [field.get("value") for field in fields] == list(values_of(RECIPES["cnn"]).values())
+    assert words.startswith("**784 pixels → 16 maps (5x5), ReLU, max pooling → 32 maps")
+    assert "28,938 parameters" in words and "of training here" in words and start.interactive
+    assert batch.startswith("<figure>") and "20 training digits" in batch
+
+
+def test_recipes_whose_data_are_absent_are_offered_with_the_reason(
+    handlers: tab.Handlers, practice: Data, tmp_path: Path
+):
+    assert ("sketch (needs the pen digits)", "sketch") in handlers.choices()
+    *_, words, _, start = handlers.choose("sketch")
+    assert "not in the data folder" in words and start.interactive is False
+    with pytest.raises(gr.Error, match="not in the data folder"):
+        list(run(handlers, "sketch"))
+    (tmp_path / FILE).parent.mkdir()
+    (tmp_path / FILE).touch()
+    there = tab.Handlers(handlers.shelf, SharedData(tmp_path), Line(1), max_seconds=60)
+    assert ("sketch", "sketch") in there.choices()
+
+
+def test_values_of_another_recipe_are_left_out(handlers: tab.Handlers):
+    values = values_of(RECIPES["softmax"]) | {"lr": 0.7}
+    training = handlers.run(VISITOR, "mlp-512", STROKES, "softmax", *values.values())
+    next(training)
+    while "read" not in (news := next(training)):
+        pass
     handlers.stop(VISITOR)
-    assert [status for status, _, _ in run] == [tab.NOTHING_LEARNED]
-    assert len(handlers.shelf.choices("a visitor")) == len(handlers.shelf.shipped())
+    news = list(training)[-1]
+    assert news["name"].startswith("mlp-512") and news["changes"] == ""
 
 
-def test_who_waits_for_a_place_is_told_and_can_leave(handlers: tab.Handlers):
-    visitors: list[Any] = [SimpleNamespace(session_hash=f"other {i}") for i in range(tab.RUNS_AT_ONCE)]
-    others = [handlers.run("cnn", visitor) for visitor in visitors]
-    for other in others:
-        next(other)
-    waiting = handlers.run("softmax", VISITOR)
-    assert next(waiting)[0].startswith("Waiting until another")
+def test_a_run_ends_at_the_servers_limit_and_says_so(handlers: tab.Handlers):
+    limited = tab.Handlers(handlers.shelf, handlers.data, Line(1), max_seconds=0.2)
+    last = list(run(limited, "mlp-dropout", epochs=900))[-1]
+    assert "Stopped at step " in last["status"] and "this server gives a training so long" in last["status"]
+
+
+def test_a_loss_that_runs_away_is_told_with_its_curve(handlers: tab.Handlers):
+    last = list(run(handlers, lr=1e6))[-1]
+    assert last["status"].startswith("Training diverged at step ") and "key" not in last
+    assert handlers.shelf.visit("a visitor").trained == {}
+
+
+def test_who_waits_is_told_the_place_and_can_leave(handlers: tab.Handlers):
+    first = run(handlers, "mlp-dropout", SimpleNamespace(session_hash="first"), epochs=900)
+    next(first)
+    waiting, behind = run(handlers), run(handlers, visitor=SimpleNamespace(session_hash="behind"))
+    assert next(waiting)["status"].endswith("you are number 1 in the line.")
+    assert next(behind)["status"].endswith("you are number 2 in the line.")
     handlers.stop(VISITOR)
-    assert [status for status, _, _ in waiting] == [tab.NOTHING_LEARNED]
-    others.pop().close()  # as when its page is closed
-    handlers.shelf.visit("a visitor").stop = threading.Event()
-    assert next(handlers.run("softmax", VISITOR))[0] == "Preparing softmax…"
+    assert [news["status"] for news in waiting] == [tab.NOTHING_LEARNED]
+    assert next(behind)["status"].endswith("you are number 1 in the line.")
+    next(first)
+    first.close()  # as when its page is closed
+    assert next(behind)["status"] == "Preparing softmax…"
+    behind.close()
+
+
+def test_a_visit_trains_one_at_a_time(handlers: tab.Handlers):
+    first = run(handlers, "mlp-dropout", epochs=900)
+    next(first)
+    with pytest.raises(gr.Error, match="A training of yours is under way already"):
+        next(run(handlers))
+    first.close()
+    assert list(run(handlers))[-1]["key"]
+
+
+def test_a_run_is_downloaded_and_uploaded_again(handlers: tab.Handlers, tmp_path: Path):
+    last = list(run(handlers))[-1]
+    file = handlers.download({"key": last["key"]})
+    assert file["name"] == "softmax, yours 1 (practice digits).safetensors"
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(base64.b64decode(file["content"]))
+    _, record = load_checkpoint(path)
+    assert record.recipe == RECIPES["softmax"].change(epochs=2) and record.data_source == "practice digits"
+    news = handlers.upload(str(path), VISITOR)
+    assert news["name"] == "softmax, yours 2 (uploaded)" and news["accuracy"] == last["accuracy"]
+    assert news["kept"] == [last["key"], news["key"]] and not path.exists()
+
+
+def test_a_file_that_is_no_checkpoint_is_refused_without_its_place(handlers: tab.Handlers, tmp_path: Path):
+    for content, message in (
+        (b"PK\x03\x04 a pickle", "bad.safetensors is no safetensors file"),
+        (b"", "no safetensors"),
+    ):
+        path = tmp_path / "bad.safetensors"
+        path.write_bytes(content)
+        with pytest.raises(gr.Error) as error:
+            handlers.upload(str(path), VISITOR)
+        assert message in str(error.value) and str(tmp_path) not in str(error.value) and not path.exists()
+    assert handlers.shelf.visit("a visitor").trained == {}
+
+
+def test_a_made_up_recipe_name_is_cut(handlers: tab.Handlers, tmp_path: Path, recipe: Recipe):
+    path = tmp_path / "long.safetensors"
+    named = Recipe("<img src=x>" * 1000, network="784-10")
+    save_checkpoint(path, named.build(), record_of(named))
+    assert len(handlers.upload(str(path), VISITOR)["name"]) < 80
+
+
+@pytest.mark.parametrize("query", [{"key": "softmax"}, {"key": "nobody/softmax"}, {"key": 3}, {}, None, [], "softmax"])
+def test_only_a_visits_own_network_can_be_downloaded(handlers: tab.Handlers, query: Any):
+    assert "error" in handlers.download(query)
 
 
 def test_the_picker_keeps_its_choice_unless_it_had_to_make_room(handlers: tab.Handlers):
     for chosen, value in (("softmax", "softmax"), ("long gone, yours 1", DEFAULT_MODEL)):
         picker, choices = handlers.offer(chosen, VISITOR)
         assert picker.value == value and choices == handlers.shelf.choices()
+
+
+def test_a_run_is_chosen_in_draw_and_what_is_gone_is_told(handlers: tab.Handlers):
+    key = list(run(handlers))[-1]["key"]
+    event: Any = SimpleNamespace(_data={"key": key})
+    assert handlers.use(event, VISITOR).value == key
+    for data in ({"key": "nobody/gone"}, {}, None):
+        event._data = data
+        with pytest.raises(gr.Error, match="is not here"):
+            handlers.use(event, VISITOR)

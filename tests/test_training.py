@@ -1,6 +1,7 @@
 import dataclasses
 import itertools
 import threading
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +12,7 @@ from mnist_demo.data import Data, Digits
 from mnist_demo.errors import InputError
 from mnist_demo.evaluation import evaluate
 from mnist_demo.recipes import RECIPES, Recipe
-from mnist_demo.training import Progress, train, with_copy
+from mnist_demo.training import Progress, estimate_seconds, train, with_copy
 
 DROPOUT = Recipe("dropout", network="784-128-10 ReLU, dropout", batch_size=50, epochs=2, copies=(Affine(degrees=20),))
 
@@ -92,7 +93,7 @@ def test_closing_stops_and_keeps_what_was_learned(practice: Data, recipe: Recipe
 def test_the_epoch_that_reads_the_held_out_digits_best_is_kept(practice: Data, monkeypatch: pytest.MonkeyPatch):
     accuracies = iter([0.5, 0.9, 0.7])  # on the held-out digits, after each epoch
 
-    def scripted(model: torch.nn.Module, digits: Digits) -> SimpleNamespace:
+    def scripted(model: torch.nn.Module, digits: Digits, report: object) -> SimpleNamespace:
         held_out = torch.equal(digits.images, practice.train.images[500:])
         return SimpleNamespace(accuracy=next(accuracies) if held_out else 0.0, loss=1.0)
 
@@ -108,6 +109,40 @@ def test_held_out_digits_are_not_trained_on(practice: Data, recipe: Recipe):
     once = recipe.change(epochs=1)
     held_out, absent = train_to_the_end(practice, once.change(validation=100)), train_to_the_end(fewer, once)
     assert torch.equal(weights(held_out[0]), weights(absent[0]))
+
+
+def test_a_share_of_the_training_digits_are_the_first_so_many(practice: Data, recipe: Recipe):
+    fewer = Data("fewer", practice.train[:150], practice.test, "")
+    once = recipe.change(epochs=1)
+    shared, absent = train_to_the_end(practice, once.change(share=0.25)), train_to_the_end(fewer, once)
+    assert torch.equal(weights(shared[0]), weights(absent[0])) and shared[1][-1].steps == 3
+
+
+def test_set_from_another_thread_stop_ends_an_evaluation_and_an_augmentation(
+    practice: Data, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+):
+    stop = threading.Event()
+
+    def evaluate_and_stop(model: torch.nn.Module, digits: Digits, report: Callable[[float], None]) -> None:
+        stop.set()
+        report(0.5)
+        raise AssertionError("went on")
+
+    monkeypatch.setattr("mnist_demo.training.evaluate", evaluate_and_stop)
+    model = recipe.build()
+    steps = list(train(model, practice, recipe, stop=stop))
+    assert [progress.step for progress in steps] == list(range(1, 13)) and steps[-1].result is None
+    assert not model.training
+    assert list(train(model, practice, DROPOUT, stop=stop)) == []
+
+
+def test_the_time_of_a_training_is_foretold_from_a_few_steps(practice: Data, monkeypatch: pytest.MonkeyPatch):
+    ticks = itertools.count()
+    clock = SimpleNamespace(perf_counter=lambda: next(ticks))  # so that each step takes one second
+    monkeypatch.setattr("mnist_demo.training.time", clock)
+    assert estimate_seconds(practice, DROPOUT) == 2 * 24
+    assert estimate_seconds(practice, dataclasses.replace(DROPOUT, then=DROPOUT)) == 4 * 24
+    assert estimate_seconds(practice, DROPOUT.change(lr=1e30, batch_size=600, share=0.5)) == 2
 
 
 def test_an_augmented_copy_joins_the_training_set(practice: Data):

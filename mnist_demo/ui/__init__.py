@@ -73,8 +73,13 @@ class Handlers:
         self.shelf.end(session(request))
 
 
-def build_app(data: SharedData, shelf: Shelf | None = None) -> gr.Blocks:
-    """The page as Gradio blocks, to be launched with LAUNCH. The data are loaded when somebody first needs them."""
+def build_app(
+    data: SharedData, shelf: Shelf | None = None, *, train_slots: int = 1, train_seconds: float = 120
+) -> gr.Blocks:
+    """The page as Gradio blocks, to be launched with LAUNCH. The data are loaded when somebody first needs them.
+
+    So many trainings run at once, each for at most `train_seconds`.
+    """
     shelf = shelf or Shelf()
     for classifier in shelf.all_shipped():
         classifier.predict_strokes([[(0, 0), (1, 1)]])  # the first answer is slow
@@ -91,8 +96,17 @@ def build_app(data: SharedData, shelf: Shelf | None = None) -> gr.Blocks:
             drawing = draw.build(shelf)
         with gr.Tab("Browse", id="browse", elem_id="browse-tab") as tab:
             browsing = browse.build(shelf, data, tab)
-        with gr.Tab("Train", id="train", elem_id="train-tab"):
-            training = train.build(shelf, data, drawing.model, browsing.explorer)
+        with gr.Tab("Train", id="train", elem_id="train-tab") as tab:
+            training = train.build(
+                shelf,
+                data,
+                tab,
+                drawing.pad,
+                drawing.model,
+                browsing.explorer,
+                slots=train_slots,
+                max_seconds=train_seconds,
+            )
 
         show_banner: dict[str, Any] = {
             "fn": handlers.show_banner,

@@ -139,6 +139,7 @@ class PictureInput(gr.Image):
 class DrawTab:
     """What other parts of the page may tie to."""
 
+    pad: Sketchpad
     model: gr.Dropdown
 
 
@@ -166,4 +167,4 @@ def build(shelf: Shelf) -> DrawTab:
 
     gr.api(handlers.predict_strokes, api_name="predict_strokes", queue=False)
     gr.api(handlers.predict_image, api_name="predict_image", queue=False)
-    return DrawTab(model)
+    return DrawTab(pad, model)

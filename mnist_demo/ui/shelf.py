@@ -7,6 +7,7 @@ else can guess, so that whoever has the key may use the model, wherever a reques
 import logging
 import secrets
 import threading
+import time
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,15 +15,14 @@ from pathlib import Path
 
 from torch import nn
 
-from mnist_demo.checkpoints import FOLDER, SUFFIX, list_checkpoints
+from mnist_demo.checkpoints import FOLDER, SUFFIX, Record, list_checkpoints
 from mnist_demo.classifier import DEFAULT_MODEL, Classifier
-from mnist_demo.data import Data
 from mnist_demo.errors import CheckpointError, InputError
-from mnist_demo.recipes import Recipe
 
 logger = logging.getLogger(__name__)
 MAX_VISITS = 100  # visits whose models are kept; the one idle longest is forgotten first
-MAX_TRAINED = 5  # models of a visit, about 2 MB each; the oldest is forgotten first
+MAX_TRAINED = 10  # models of a visit, about 2 MB each; the oldest is forgotten first
+IDLE_SECONDS = 3600  # after which a visit's models are forgotten, though its page may still be open
 
 
 @dataclass
@@ -33,16 +33,19 @@ class Visit:
     trained: OrderedDict[str, Classifier] = field(default_factory=OrderedDict)  # by key
     count: int = 0  # models trained so far, forgotten ones included
     stop: threading.Event = field(default_factory=threading.Event)  # set to end the training under way
+    is_training: bool = False  # or waits to: one at a time
+    used: float = field(default_factory=time.monotonic)  # when last
 
-    def keep(self, recipe: Recipe, data: Data, model: nn.Module) -> Classifier:
-        """Keep a trained network under a name of its own, which tells of data that are not MNIST."""
+    def keep(self, model: nn.Module, record: Record, remark: str = "") -> str:
+        """Keep a network under a name of its own, which tells of data that are not MNIST, and give its key."""
         self.count += 1
-        name = f"{recipe.name}, yours {self.count}" + ("" if data.name == "MNIST" else f" ({data.name})")
-        classifier = Classifier(name, model)
-        self.trained[f"{self.token}/{name}"] = classifier
+        remark = remark or (record.data_source if record.data_source != "MNIST" else "")
+        name = f"{record.recipe.name[:40]}, yours {self.count}" + (f" ({remark})" if remark else "")
+        key = f"{self.token}/{name}"
+        self.trained[key] = Classifier(name, model, record)
         while len(self.trained) > MAX_TRAINED:
             self.trained.popitem(last=False)
-        return classifier
+        return key
 
 
 class Shelf:
@@ -99,7 +102,7 @@ class Shelf:
     def _find_own(self, key: str) -> Classifier | None:
         for session, visit in self._visits.items():
             if own := visit.trained.get(key):
-                self._visits.move_to_end(session)
+                self._touch(session, visit)
                 return own
         return None
 
@@ -109,10 +112,20 @@ class Shelf:
             return Visit()
         with self._lock:
             visit = self._visits.setdefault(session, Visit())
-            self._visits.move_to_end(session)
+            self._touch(session, visit)
             while len(self._visits) > MAX_VISITS:
-                self._visits.popitem(last=False)[1].stop.set()
+                self._forget_oldest()
             return visit
+
+    def _touch(self, session: str, visit: Visit) -> None:
+        """Note that a visit is in use, and forget those that have not been for long."""
+        visit.used = time.monotonic()
+        self._visits.move_to_end(session)
+        while next(iter(self._visits.values())).used < visit.used - IDLE_SECONDS:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        self._visits.popitem(last=False)[1].stop.set()
 
     def end(self, session: str) -> None:
         """Forget a visit whose page has closed, and end its training."""

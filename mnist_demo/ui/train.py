@@ -1,126 +1,212 @@
-"""The Train tab: choose a recipe, watch its loss fall, and draw with the network that comes of it."""
+"""The Train tab: choose a recipe and its values, watch it learn, and draw with the network that comes of it."""
 
-import threading
-import time
-from collections.abc import Generator, Iterator
-from contextlib import closing
-from dataclasses import dataclass, field
+import base64
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import gradio as gr
-import pandas as pd  # what gr.LinePlot takes, and brought along by Gradio
+import numpy as np
+import torch
 from gradio.events import Dependency
 
+from mnist_demo.checkpoints import SUFFIX, load_checkpoint, to_bytes
 from mnist_demo.data import Data
-from mnist_demo.evaluation import evaluate
+from mnist_demo.errors import CheckpointError, DemoError, InputError
+from mnist_demo.handwriting import handwriting_data
 from mnist_demo.hardware import ALL_CORES, threads
 from mnist_demo.models import count_parameters
+from mnist_demo.pendigits import FILE as PEN_FILE
+from mnist_demo.pendigits import load_pen_digits
 from mnist_demo.recipes import RECIPES, Recipe, find_recipe
-from mnist_demo.reports import describe_training, percent, table
-from mnist_demo.training import Progress, train
+from mnist_demo.reports import describe_network, describe_training, percent
+from mnist_demo.strokes import Strokes, strokes_to_image
+from mnist_demo.training import estimate_seconds, split, with_copy
+from mnist_demo.ui import figures
 from mnist_demo.ui.events import PRIVATE, friendly, session
 from mnist_demo.ui.explorer import Explorer
+from mnist_demo.ui.line import Line
+from mnist_demo.ui.monitor import Monitor, say_changes, say_seconds, set_scene, tell
+from mnist_demo.ui.recipe_fields import build_field, read_values, update_field, values_of
+from mnist_demo.ui.run import Run
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf, Visit
+from mnist_demo.ui.sketchpad import Sketchpad
 
-UPDATE_SECONDS = 0.25  # between two updates of the page
-MAX_SECONDS = 900  # of one run, after which it is stopped
-POINTS = 200  # of the loss curve, each the mean of as many steps as it takes
-QUICK = [name for name, recipe in RECIPES.items() if not recipe.writers]  # need MNIST alone, and a minute or two
-RUNS_AT_ONCE = 2  # of all visitors; the others wait
+UPDATE_SECONDS = 0.2  # between two updates of the page
+DEFAULT = "softmax"  # the recipe that is offered first
+BATCH = 20  # digits in the strip that shows what the network will see
 NOTHING_LEARNED = "Stopped before the first step; nothing was learned."
-
-
-@friendly
-def describe(name: str) -> str:
-    """A recipe in words."""
-    recipe = find_recipe(name)
-    size = count_parameters(recipe.build())
-    return f"**{recipe.network}**, {size:,} parameters. {describe_training(recipe)}. From tutorial {recipe.source}."
-
-
-@dataclass
-class Run:
-    """What a training has come to so far, for the chart and the table."""
-
-    losses: list[float] = field(default_factory=list)  # of each step
-    epochs: list[tuple[str, ...]] = field(default_factory=list)  # rows of the table
-    last: Progress | None = None
-
-    def add(self, progress: Progress) -> None:
-        self.last = progress
-        self.losses.append(progress.loss)
-        if result := progress.result:
-            accuracy = percent(result.test_accuracy)
-            self.epochs.append((str(progress.epoch), f"{result.train_loss:.4f}", f"{result.test_loss:.4f}", accuracy))
-
-    def curve(self) -> pd.DataFrame:
-        """The losses thinned to at most POINTS means."""
-        width = -(-len(self.losses) // POINTS) or 1
-        starts = range(0, len(self.losses), width)
-        means = [sum(part := self.losses[i : i + width]) / len(part) for i in starts]
-        return pd.DataFrame({"step": [min(i + width, len(self.losses)) for i in starts], "loss": means})
-
-    def table(self) -> str:
-        return table(["epoch", "loss", "test loss", "test accuracy"], self.epochs) if self.epochs else ""
 
 
 @dataclass(frozen=True)
 class Handlers:
-    """What the Train tab does with what it is given."""
+    """What the Train tab does with what it is given. Fields come and go in the order of `values_of`."""
 
     shelf: Shelf
     data: SharedData
-    _places: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(RUNS_AT_ONCE))
+    line: Line
+    max_seconds: float
+
+    def choices(self) -> list[tuple[str, str]]:
+        """What the recipes are called, and their names; those whose data are absent say so."""
+        return [(f"{name} (needs the pen digits)" if self._lacks(name) else name, name) for name in RECIPES]
+
+    def _lacks(self, name: str) -> str:
+        """Why a recipe cannot be trained here, empty where it can."""
+        if not RECIPES[name].writers:
+            return ""
+        folder = self.data.folder
+        if folder is not None and (folder / PEN_FILE).is_file():
+            return ""
+        return (
+            "It learns people's pen strokes, UCI's pen digits, which are not in the data folder; the README tells "
+            "where to find them. The network that came of it is in Draw and Browse."
+        )
+
+    def load(self) -> Iterator[str]:
+        """Fetch the data, and say so."""
+        yield from self.data.follow()
+        self.data.get()
+        yield ""
 
     @friendly
-    def prepare(self, request: gr.Request) -> Iterator[tuple]:
-        """Status, Start, Stop: fetch the data, and say so."""
-        self.shelf.visit(session(request)).stop.clear()
-        yield "Preparing…", gr.Button(interactive=False), gr.Button(interactive=True)
-        for status in self.data.follow():
-            yield status, gr.skip(), gr.skip()
+    def choose(self, name: str) -> list:
+        """The recipe, its fields, and what `check` gives besides."""
+        values = values_of(find_recipe(name))
+        checked = self.check(name, *values.values())
+        return [name, *(update_field(field, value=value) for field, value in values.items()), *checked[len(values) :]]
 
     @friendly
-    def run(self, name: str, request: gr.Request) -> Generator[tuple, None, None]:
-        """Status, curve and table, about four times a second, from the wait for a place to the outcome."""
-        recipe, data = find_recipe(name), self.data.get()
-        visit = self.shelf.visit(session(request))
-        while not self._places.acquire(timeout=UPDATE_SECONDS):
-            if visit.stop.is_set():
-                break
-            yield "Waiting until another visitor's training has ended…", None, ""
-        else:
-            try:
-                yield from self._train(recipe, data, visit)
-            finally:  # also where the page is closed and Gradio drops this generator
-                self._places.release()
-            return
-        yield NOTHING_LEARNED, None, ""
+    def check(self, name: str, *values: Any) -> list:
+        """A remark beside each field, the recipe in words, a strip of digits, and whether it may start."""
+        named, data = dict(zip(values_of(find_recipe(name)), values, strict=True)), self.data.get()
+        recipe, seed, problems = read_values(name, named, data)
+        lacks = self._lacks(name)
+        fields = [update_field(field, problem=problems.get(field, "")) for field in named]
+        may_start = not problems and not lacks
+        words = lacks or self._describe(recipe, data, bool(problems))
+        return [*fields, words, show_batch(recipe, data, seed), gr.Button(interactive=may_start)]
 
-    def _train(self, recipe: Recipe, data: Data, visit: Visit) -> Iterator[tuple]:
-        yield f"Preparing {recipe.name}…", None, ""
-        run, model = Run(), recipe.build()
-        started = shown = time.monotonic()
-        with closing(train(model, data, recipe)) as training:
-            while not visit.stop.is_set() and time.monotonic() - started < MAX_SECONDS:
-                with threads(ALL_CORES):  # in each step: Gradio may ask for the next one from another thread
-                    progress = next(training, None)
-                if progress is None:
-                    break
-                run.add(progress)
-                if time.monotonic() - shown >= UPDATE_SECONDS:
-                    yield _say_progress(recipe, progress), run.curve(), run.table()
-                    shown = time.monotonic()
-        if run.last is None:
-            yield NOTHING_LEARNED, None, ""
-            return
+    def _describe(self, recipe: Recipe, data: Data, has_problems: bool) -> str:
+        model = recipe.build()
+        source = "" if recipe.source == "ours" else f" From tutorial {recipe.source}."
+        text = f"**{describe_network(model)}**: {count_parameters(model):,} parameters."
+        text += f" {describe_training(recipe)}.{source}"
+        if has_problems:
+            return text
         with threads(ALL_CORES):
-            accuracy = evaluate(model, data.test).accuracy
-        name = visit.keep(recipe, data, model).name
-        yield _say_outcome(run.last, accuracy, name), run.curve(), run.table()
+            seconds = estimate_seconds(data, recipe)
+        limit = f", of which this page gives {self.max_seconds:.0f} s" if seconds > self.max_seconds else ""
+        return f"{text} About **{say_seconds(seconds)}** of training here{limit}."
+
+    def prepare(self, request: gr.Request) -> tuple:
+        """Start, Stop: as they are while a training is under way or waits."""
+        self.shelf.visit(session(request)).stop.clear()
+        return gr.Button(interactive=False), gr.Button(interactive=True)
+
+    @friendly
+    def run(
+        self, request: gr.Request, name: str, strokes: Strokes, filled: str, *values: Any
+    ) -> Iterator[dict[str, Any]]:
+        """What the monitor shows, about five times a second, from the wait for a turn to the outcome.
+
+        The values are taken where they are of this recipe: who is quick has chosen another than is `filled` in.
+        """
+        data = self.data.get()
+        named = values_of(find_recipe(name))
+        if filled == name:
+            named = dict(zip(named, values, strict=True))
+        recipe, seed, problems = read_values(name, named, data)
+        if problem := self._lacks(name) or next(iter(problems.values()), ""):
+            raise InputError(problem)
+        visit = self.shelf.visit(session(request))
+        if visit.is_training:
+            raise InputError("A training of yours is under way already; stop it, or wait for its end.")
+        visit.is_training = True
+        try:
+            with self.line.enter() as place:
+                while number := place():
+                    if visit.stop.wait(UPDATE_SECONDS):
+                        yield {"status": NOTHING_LEARNED}
+                        return
+                    yield {"status": f"Another visitor's training is under way; you are number {number} in the line."}
+                yield from self._train(visit, recipe, data, seed, strokes)
+        finally:
+            visit.is_training = False
+
+    def _train(self, visit: Visit, recipe: Recipe, data: Data, seed: int, strokes: Strokes) -> Iterator[dict[str, Any]]:
+        yield {"status": f"Preparing {recipe.name}…"}
+        if recipe.writers:
+            assert self.data.folder  # or else it lacks its data
+            data = handwriting_data(data, load_pen_digits(self.data.folder), recipe.writers)
+        drawing = None
+        with suppress(DemoError):  # a drawing that cannot be read is no reason not to train
+            drawing = strokes_to_image(strokes)
+        if drawing is not None and not drawing.any():
+            drawing = None
+        run = Run(recipe, data, seed, drawing, self.max_seconds, visit.stop)
+        scene = set_scene(run)
+        try:
+            while not run.wait(UPDATE_SECONDS):
+                yield scene | tell(run)
+        finally:  # also where the page is closed and Gradio drops this generator
+            run.stop.set()
+            run.wait()
+        if not run.record or not run.model:
+            curves = scene | tell(run) if run.last else {}
+            yield curves | {"status": run.problem or NOTHING_LEARNED}
+            return
+        key = visit.keep(run.model, run.record)
+        came_to = run.record.steps / scene["steps_per_epoch"]
+        yield scene | tell(run) | self._enter(visit, key) | {"epochs": came_to}
+
+    def _enter(self, visit: Visit, key: str) -> dict[str, Any]:
+        """What the monitor's list says of a network of the visit."""
+        classifier = visit.trained[key]
+        record = classifier.record
+        assert record  # it was trained or uploaded
+        changes = record.recipe.changes(RECIPES[record.recipe.name]) if record.recipe.name in RECIPES else {}
+        return {
+            "key": key,
+            "kept": list(visit.trained),
+            "name": classifier.name,
+            "changes": say_changes(changes, record.seed),
+            "accuracy": percent(record.test_accuracy),
+            "seconds": f"{record.seconds:.1f}",
+        }
 
     def stop(self, request: gr.Request) -> None:
         self.shelf.visit(session(request)).stop.set()
+
+    @friendly
+    def upload(self, path: str, request: gr.Request) -> dict[str, Any]:
+        """Take a checkpoint into the visit's list, checked as any; its file is not kept."""
+        file = Path(path)
+        try:
+            model, record = load_checkpoint(file)
+        except CheckpointError as error:
+            raise InputError(str(error).replace(str(file), file.name)) from None  # its place is nobody's business
+        finally:
+            file.unlink(missing_ok=True)
+        visit = self.shelf.visit(session(request))
+        key = visit.keep(model, record, "uploaded")
+        status = f"{visit.trained[key].name} is here: choose it in Draw or Browse."
+        return {"status": status, "passed": ""} | self._enter(visit, key)
+
+    def download(self, query: Any) -> dict[str, Any]:
+        """The file of a visit's network, in base64, or an error."""
+        try:
+            key = query.get("key") if isinstance(query, dict) else None
+            classifier = self.shelf.find(key or "")
+            if classifier.name == key or classifier.record is None:
+                raise InputError("Only a network of this visit can be downloaded here.")
+        except InputError as error:
+            return {"error": str(error)}
+        content = base64.b64encode(to_bytes(classifier.model, classifier.record)).decode()
+        return {"name": f"{classifier.name}{SUFFIX}", "kind": "application/octet-stream", "content": content}
 
     def offer(self, chosen: str, request: gr.Request) -> tuple[gr.Dropdown, list]:
         """For Draw and for Browse, the models there are now; what was chosen stays, unless it had to make room."""
@@ -128,21 +214,23 @@ class Handlers:
         stays = chosen in (key for _, key in choices)
         return gr.Dropdown(choices, value=chosen if stays else self.shelf.default()), choices
 
+    @friendly
+    def use(self, event: gr.EventData, request: gr.Request) -> gr.Dropdown:
+        """Choose a run's network in Draw."""
+        key = event._data.get("key", "") if isinstance(event._data, dict) else ""
+        self.shelf.find(key)  # raises where it is gone
+        return gr.Dropdown(self.shelf.choices(session(request)), value=key)
 
-def _say_progress(recipe: Recipe, progress: Progress) -> str:
-    left = progress.seconds / progress.step * (progress.steps - progress.step)
-    return (
-        f"Epoch {progress.epoch} of {recipe.all_epochs}, step {progress.step:,} of {progress.steps:,}, "
-        f"{progress.seconds:.0f} s so far, about {left:.0f} s to go"
-    )
 
-
-def _say_outcome(last: Progress, accuracy: float, name: str) -> str:
-    outcome = "Finished" if last.step == last.steps else f"Stopped at step {last.step:,}"
-    return (
-        f"{outcome} after {last.seconds:.1f} s of training: test accuracy **{percent(accuracy)}**. "
-        f"Choose `{name}` in Draw or Browse."
-    )
+def show_batch(recipe: Recipe, data: Data, seed: int) -> str:
+    """A strip of digits as the network will see them, as a picture."""
+    generator = torch.Generator().manual_seed(seed)
+    learned, _ = split(data.train, recipe)
+    few = learned[torch.randperm(len(learned), generator=generator)[:BATCH]]
+    seen = with_copy(few, recipe, generator).images[:, 0].numpy()
+    both = np.concatenate([seen[:BATCH], seen[BATCH:]]) if len(seen) > BATCH else seen
+    caption = f"{len(both)} training digits as the network will see them"
+    return f'<figure><figcaption>{caption}</figcaption><img src="{figures.sprite(both)}" alt=""></figure>'
 
 
 def _rest() -> tuple:
@@ -150,28 +238,51 @@ def _rest() -> tuple:
     return gr.Button(interactive=True), gr.Button(interactive=False)
 
 
-def build(shelf: Shelf, data: SharedData, picker: gr.Dropdown, explorer: Explorer) -> Dependency:
-    """Lay out the tab and wire it; call inside its gr.Tab.
+def build(
+    shelf: Shelf,
+    data: SharedData,
+    tab: gr.Tab,
+    pad: Sketchpad,
+    picker: gr.Dropdown,
+    explorer: Explorer,
+    *,
+    slots: int,
+    max_seconds: float,
+) -> Dependency:
+    """Lay out the tab and wire it; call inside `tab`.
 
-    `picker` in Draw and `explorer` in Browse will offer the trained models. Returns the event that is done
-    when the data have come.
+    The drawing on `pad` is read as training goes on; `picker` in Draw and `explorer` in Browse will offer the trained
+    models. `slots` trainings run at once, each for at most `max_seconds`. Returns the event that is done when the
+    data have come.
     """
-    handlers = Handlers(shelf, data)
+    handlers = Handlers(shelf, data, Line(slots), max_seconds)
 
+    recipe = gr.Dropdown(handlers.choices(), value=DEFAULT, label="Recipe", elem_id="recipe")
+    words = gr.Markdown(elem_id="recipe-words")
+    with gr.Accordion("Its values", open=False, elem_id="values"), gr.Row():
+        fields = [build_field(name, value) for name, value in values_of(find_recipe(DEFAULT)).items()]
+    filled = gr.State(DEFAULT)  # the recipe whose values stand in the fields
+    batch = gr.HTML(elem_id="batch")
     with gr.Row():
-        recipe = gr.Dropdown(QUICK, value="softmax", label="Recipe", elem_id="recipe", scale=2, min_width=320)
-        start = gr.Button("Start", variant="primary", elem_id="start", min_width=120)
+        start = gr.Button("Start", variant="primary", elem_id="start", interactive=False, min_width=120)
         stop = gr.Button("Stop", interactive=False, elem_id="stop", min_width=120)
-    description = gr.Markdown(describe("softmax"))
-    status = gr.Markdown(elem_id="train-status")
-    curve = gr.LinePlot(x="step", y="loss", y_title="training loss", height=280, elem_id="curve")
-    epochs = gr.Markdown(elem_id="epochs")
+        upload = gr.UploadButton("Upload a network", file_types=[SUFFIX], elem_id="upload", min_width=160)
+    monitor = Monitor(handlers.download, elem_id="monitor")
 
-    recipe.input(describe, recipe, description, queue=False, **PRIVATE)
-    data_loaded = start.click(handlers.prepare, None, [status, start, stop], concurrency_limit=None, **PRIVATE)
-    training = data_loaded.success(handlers.run, recipe, [status, curve, epochs], concurrency_limit=None, **PRIVATE)
+    checked = [*fields, words, batch, start]
+    loaded = tab.select(handlers.load, None, words, concurrency_limit=None, **PRIVATE)
+    described: dict[str, Any] = {"concurrency_limit": None, "trigger_mode": "always_last", **PRIVATE}
+    loaded.success(handlers.check, [recipe, *fields], checked, **described)
+    recipe.input(handlers.choose, recipe, [filled, *checked], **described)
+    for field in fields:
+        field.input(handlers.check, [recipe, *fields], checked, **described)
+
+    prepared = start.click(handlers.prepare, None, [start, stop], queue=False, **PRIVATE)
+    training = prepared.then(handlers.run, [recipe, pad, filled, *fields], monitor, concurrency_limit=None, **PRIVATE)
     training.then(_rest, None, [start, stop], queue=False, **PRIVATE)
     training.then(handlers.offer, picker, [picker, explorer], queue=False, **PRIVATE)
-    data_loaded.failure(_rest, None, [start, stop], queue=False, **PRIVATE)
     stop.click(handlers.stop, None, None, queue=False, **PRIVATE)
-    return data_loaded
+    uploaded = upload.upload(handlers.upload, upload, monitor, **PRIVATE)
+    uploaded.then(handlers.offer, picker, [picker, explorer], queue=False, **PRIVATE)
+    monitor.select(handlers.use, None, picker, queue=False, **PRIVATE)
+    return loaded

@@ -12,6 +12,7 @@ _HERE = Path(__file__).parent
 _HTML, _CSS, _JS = (
     (_HERE / name).read_text(encoding="utf-8") for name in ("explorer.html", "explorer.css", "explorer.js")
 )
+_SAVE = (_HERE.parent / "save.js").read_text(encoding="utf-8")
 Handler = Callable[[Any], dict[str, Any]]
 ASK_AGAIN = 200  # ms between two questions of a page that waits for what is being made
 
@@ -40,7 +41,7 @@ class Explorer(gr.HTML):
             value=value,
             html_template=_HTML,
             css_template=_CSS,
-            js_on_load=_JS,
+            js_on_load=f"{_SAVE}\n{_JS}",
             server_functions=[_as_function(handler) for handler in handlers],
             model=model,
             sets=sets or {},

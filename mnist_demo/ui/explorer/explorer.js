@@ -215,11 +215,7 @@ async function open(row) {
 
 async function download(handler) {
   const file = await ask('file', handler);
-  if (!file) return;
-  const bytes = Uint8Array.from(atob(file.content), (char) => char.charCodeAt(0));
-  const link = Object.assign(document.createElement('a'), { download: file.name, href: URL.createObjectURL(new Blob([bytes], { type: file.kind })) });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  if (file) save(file);
 }
 
 find('.controls').addEventListener('change', ({ target }) => {
@@ -247,7 +243,7 @@ dialog.addEventListener('keydown', (event) => {
   event.preventDefault();
   find(button).click();
 });
-document.addEventListener('browse', look);
+document.addEventListener('browse', ({ detail }) => (detail ? choose({ model: detail, other: '', compare: '' }) : look()));
 document.addEventListener('tab', toAddress); // which tells of the wall again where this tab has been come back to
 watch('value', () => {
   // A model that had to make room is chosen no more.
@@ -258,6 +254,7 @@ watch('value', () => {
 });
 
 fromAddress();
+chosen.model = document.body.dataset.browse || chosen.model; // asked for from another tab, before this one was there
 showChoices();
 const row = chosen.row; // a link may tell of one digit
 look().then((found) => found && row && open(row));

@@ -1,0 +1,32 @@
+"""Who trains when: so many at once, the others in the order in which they came."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+
+class Line:
+    """A line of visitors, of whom the first `slots` have their turn."""
+
+    def __init__(self, slots: int):
+        self._slots = slots
+        self._tickets: list[object] = []
+        self._lock = Lock()
+
+    @contextmanager
+    def enter(self) -> Iterator[Callable[[], int]]:
+        """A place in the line, until the end of the block. Gives what tells its number, from 1 for who is next to have
+        a turn; 0 is one's turn."""
+        ticket = object()
+        with self._lock:
+            self._tickets.append(ticket)
+
+        def place() -> int:
+            with self._lock:
+                return max(0, self._tickets.index(ticket) + 1 - self._slots)
+
+        try:
+            yield place
+        finally:
+            with self._lock:
+                self._tickets.remove(ticket)
