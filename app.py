@@ -6,6 +6,9 @@ import socket
 import sys
 from pathlib import Path
 
+# Before PyTorch is loaded: its threads compute alone unless told otherwise, see hardware.on_all_cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from mnist_demo.data import DATA_FOLDER
 from mnist_demo.ui import LAUNCH, build_app
 from mnist_demo.ui.shared_data import SharedData

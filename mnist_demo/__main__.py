@@ -48,6 +48,12 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--seed", type=_whole(0), default=0, help="of weights, order, augmentation, dropout (default: 0)"
     )
+    train.add_argument(
+        "--seeds",
+        metavar="N",
+        type=_whole(1),
+        help="train N seeds, from --seed on, and print each, their mean and spread; nothing is saved",
+    )
     train.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where to compute (default: cpu)")
     _add_data_option(train)
     train.add_argument("--log", metavar="N", type=_whole(1), help="also print the loss every N steps")

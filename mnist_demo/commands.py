@@ -8,6 +8,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from statistics import mean, median, pstdev
 
 import torch
 from torch import nn
@@ -56,6 +57,8 @@ def run_train(options: Namespace) -> int:
     stops after the step under way and keeps what was learned, in a file of its own."""
     if options.device == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: torch finds no CUDA GPU here; use --device cpu.")
+    if options.seeds and options.out:
+        raise InputError("--seeds measures and saves nothing, so it cannot go with --out.")
     recipe = find_recipe(options.recipe).change(epochs=options.epochs, batch_size=options.batch_size, lr=options.lr)
     pen_digits = _get_pen_digits(options.data, recipe) if recipe.writers else []
     # Better missed before a training than after it.
@@ -63,12 +66,15 @@ def run_train(options: Namespace) -> int:
     data = get_data(options.data)
     if recipe.writers:
         data = handwriting_data(data, pen_digits, recipe.writers)
-    path = _choose_path(options.out, _run_name(recipe, data, options.seed))
-    check_writable(path)
+    path = None if options.seeds else _choose_path(options.out, _run_name(recipe, data, options.seed))
+    if path:
+        check_writable(path)
     model = recipe.build(options.seed)
     hardware = hardware_name(options.device)
     print(f"{recipe.name}: {recipe.network}, {count_parameters(model):,} parameters; {describe_training(recipe)}")
     print(f"{data.name}: {len(data.train):,} training and {len(data.test):,} test digits; on {hardware}", flush=True)
+    if path is None:
+        return _train_seeds(recipe, data, options)
 
     results: list[EpochResult] = []
     with _ctrl_c() as stop:
@@ -97,6 +103,23 @@ def run_train(options: Namespace) -> int:
         print(f"Stopped at step {progress.step:,} of {progress.steps:,}.")
     print(f"Test accuracy {percent(tested.accuracy)} after {progress.seconds:.1f} s of training; kept in {path}")
     return 0 if finished else INTERRUPTED
+
+
+def _train_seeds(recipe: Recipe, data: Data, options: Namespace) -> int:
+    """Train the recipe with several seeds; print what each comes to, their mean and their spread."""
+    accuracies, seconds = [], []
+    for seed in range(options.seed, options.seed + options.seeds):
+        model = recipe.build(seed)
+        training = train(model, data, recipe, seed=seed, device=options.device)
+        seconds.append([progress.seconds for progress in training][-1])
+        accuracies.append(evaluate(model, data.test).accuracy)
+        print(f"seed {seed}: test accuracy {percent(accuracies[-1])} after {seconds[-1]:.1f} s of training", flush=True)
+    print(
+        f"{options.seeds} seeds: test accuracy {percent(mean(accuracies))} on average, "
+        f"{percent(min(accuracies))} to {percent(max(accuracies))}, "
+        f"standard deviation {100 * pstdev(accuracies):.2f} points; {median(seconds):.1f} s each (median)"
+    )
+    return 0
 
 
 def _calibrate(

@@ -74,6 +74,18 @@ MODELS: dict[str, Callable[[], nn.Sequential]] = {
         nn.Flatten(),
         _xavier(nn.Linear(32 * 7 * 7, 10)),
     ),
+    "conv6 16, conv3 32, 256": lambda: nn.Sequential(
+        nn.ZeroPad2d(-2),  # (N, 1, 24, 24): without a margin that is nearly always empty
+        *(nn.Conv2d(1, 16, kernel_size=6, stride=2, bias=False), nn.BatchNorm2d(16), nn.ReLU()),  # (N, 16, 10, 10)
+        *(
+            nn.Conv2d(16, 32, kernel_size=3, bias=False),
+            nn.MaxPool2d(2),
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+        ),  # (N, 32, 4, 4)
+        *(nn.Flatten(), nn.Linear(32 * 4 * 4, 256, bias=False), nn.BatchNorm1d(256), nn.ReLU()),
+        nn.Linear(256, 10),
+    ).to(memory_format=torch.channels_last),
     "conv3 16-32-64-64-128-128, linear": lambda: nn.Sequential(
         *(*_conv3(1, 16), *_conv3(16, 32, stride=2)),  # (N, 32, 14, 14)
         *(*_conv3(32, 64), *_conv3(64, 64), nn.MaxPool2d(2)),  # (N, 64, 7, 7)

@@ -154,11 +154,43 @@ def _sketch(name: str, writers: int, validation: int = 0, calibrated_as: str = "
     return dataclasses.replace(rough, then=gentle)
 
 
+def _fast() -> Recipe:
+    """Our own recipe: 99 % in one epoch and about two seconds on two cores.
+
+    Chosen on the last 5,000 training digits, three to six seeds each, on an AMD EPYC's two cores. Where it came from,
+    two padded 5x5 convolutions of 12 and 32 channels on 28x28 in float32, took 4.6 times as long. What each choice
+    bought, as the time (times that of the recipe) and the validation accuracy (99.2 %) with another in its place:
+
+    - the whole 28x28: 1.2 times, 99.2 %; a crop to 22x22: 99.0 %;
+    - no batch normalisation (S. Ioffe and C. Szegedy, 2015), lr 0.003: 0.8 times, 98.4 %;
+    - a constant lr of 0.003 instead of a cycle: 99.0 %;
+    - no label smoothing (C. Szegedy et al., 2016): 99.1 %;
+    - float32 in place of bfloat16: 1.1 times, 99.2 %; also without channels_last: 1.4 times;
+    - batches of 200 at 0.02: 1.15 times, 99.2 %; of 300 at 0.03: 1.0 times, 99.18 %;
+    - 128 units before the outputs: 0.9 times, 99.1 %; SGD with momentum, tuned a little: 99.1 %.
+
+    Averaged weights, a third convolution, strides in place of pooling and two threads with half a batch each bought
+    nothing; three quarters of an epoch come to 99.0-99.1 %. All but the batches were compared at batches of 200.
+    """
+    return Recipe(
+        "fast",
+        network="conv6 16, conv3 32, 256",
+        lr=0.03,
+        one_cycle=True,
+        label_smoothing=0.1,
+        bfloat16=True,
+        batch_size=250,
+        epochs=1,
+        source="ours",
+    )
+
+
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         _sketch("sketch", writers=30, calibrated_as="sketch-24"),
         _sketch("sketch-24", writers=24, validation=5_000),
+        _fast(),
         Recipe(
             "softmax",
             network="784-10",

@@ -16,7 +16,9 @@ _WORDS: dict[type[nn.Module], str] = {
     nn.Sigmoid: "sigmoid",
     nn.MaxPool2d: "max pooling",
     nn.AvgPool2d: "average pooling",
+    nn.BatchNorm1d: "batch norm",
     nn.BatchNorm2d: "batch norm",
+    nn.ZeroPad2d: "cropped to 24x24",
     Dropout: "dropout",
 }
 

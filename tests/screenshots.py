@@ -25,12 +25,28 @@ def show_browse(page: Page) -> None:
     page.wait_for_selector(".wall .wrong")
 
 
-def show_train(page: Page) -> None:
+def show_recipe(page: Page) -> None:
+    page.wait_for_selector("#start:enabled")
+
+
+def show_training(page: Page) -> None:
     page.locator("#start").click()
-    page.wait_for_selector("#epochs tbody tr:nth-child(6)")
+    page.wait_for_function("document.querySelectorAll('#monitor .digits .wrong, #monitor .digits .right').length")
+    page.wait_for_function("document.querySelector('#monitor .status').innerText.includes('to go')")
 
 
-TABS = {"Draw": show_draw, "Browse": show_browse, "Train": show_train}
+def show_outcome(page: Page) -> None:
+    page.wait_for_selector("#monitor tbody tr")
+
+
+# In their order, on one page: the picture's name, its tab, and what is to be seen.
+SHOTS = [
+    ("draw", "Draw", show_draw),
+    ("browse", "Browse", show_browse),
+    ("train-start", "Train", show_recipe),
+    ("train-middle", "Train", show_training),
+    ("train", "Train", show_outcome),
+]
 
 
 def main() -> None:
@@ -46,11 +62,11 @@ def main() -> None:
             for theme in options.themes:
                 page = browser.new_page(viewport={"width": width, "height": 800})
                 open_pad(page, f"{address}?__theme={theme}")
-                for tab, show in TABS.items():
+                for name, tab, show in SHOTS:
                     page.get_by_role("tab", name=tab).click()
                     show(page)
-                    page.wait_for_timeout(500)  # transitions
-                    page.screenshot(path=options.out / f"{tab.lower()}-{width}-{theme}.png")
+                    page.wait_for_timeout(0 if name == "train-middle" else 500)  # transitions
+                    page.screenshot(path=options.out / f"{name}-{width}-{theme}.png", full_page=tab == "Train")
                 page.close()
 
 

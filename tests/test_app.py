@@ -106,3 +106,5 @@ def test_flags_are_explained_and_checked():
     assert "MNIST_DEMO_SHARE is 'maybe'; it must be one of 1, yes, true, 0, no, false" in (
         run_app(MNIST_DEMO_SHARE="maybe").stderr
     )
+    assert "argument --train-slots: '0' is no whole number of at least 1" in run_app("--train-slots", "0").stderr
+    assert "argument --train-seconds: 'long' is no whole" in run_app(MNIST_DEMO_TRAIN_SECONDS="long").stderr

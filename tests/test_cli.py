@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -36,6 +37,17 @@ def test_help_of_every_command_says_what_it_does(capsys: pytest.CaptureFixture):
         with pytest.raises(SystemExit) as caught:
             cli.main([command, "--help"])
         assert caught.value.code == 0 and words in " ".join(capsys.readouterr().out.split())
+
+
+def test_several_seeds_are_told_with_their_mean_and_spread(tmp_path: Path, capsys: pytest.CaptureFixture):
+    arguments = ["train", "softmax", "--epochs", "1", "--seeds", "3", "--seed", "5", "--data", "practice"]
+    assert cli.main(arguments) == 0
+    printed = capsys.readouterr().out
+    each = [float(found) for found in re.findall(r"^seed [567]: test accuracy ([\d.]+) %", printed, re.MULTILINE)]
+    assert len(each) == 3 and f"3 seeds: test accuracy {sum(each) / 3:.1f}"[:-1] in printed
+    assert f"{min(each):.2f} % to {max(each):.2f} %, standard deviation " in printed
+    assert cli.main([*arguments, "--out", str(tmp_path)]) == 1
+    assert "--seeds measures and saves nothing" in capsys.readouterr().err
 
 
 def test_train_saves_a_network_that_evaluate_and_predict_use(tmp_path: Path, capsys: pytest.CaptureFixture):

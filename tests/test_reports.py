@@ -2,7 +2,7 @@ import dataclasses
 
 from mnist_demo.hardware import hardware_name
 from mnist_demo.recipes import RECIPES
-from mnist_demo.reports import describe_training, percent, recipe_table, record_note, table
+from mnist_demo.reports import describe_network, describe_training, percent, recipe_table, record_note, table
 from tests.conftest import record_of
 
 
@@ -25,6 +25,18 @@ def test_a_training_is_told_in_words():
     assert describe_training(RECIPES["sketch"]).endswith(
         "also the pens of 30 writers, then 4 gentler epochs at 0.01 with averaged weights"
     )
+
+
+def test_a_network_is_told_in_words():
+    told = {name: describe_network(recipe.build()) for name, recipe in RECIPES.items()}
+    assert told["softmax"] == "784 pixels → 10 outputs"
+    assert told["mlp-dropout"] == (
+        "784 pixels → 512 units, ReLU, dropout → 120 units, ReLU → 84 units, ReLU → 10 outputs"
+    )
+    assert told["cnn"] == (
+        "784 pixels → 16 maps (5x5), ReLU, max pooling → 32 maps (5x5), ReLU, max pooling → 10 outputs"
+    )
+    assert "→ 32 maps (3x3, every second place), batch norm, ReLU →" in told["sketch"]
 
 
 def test_recipes_without_a_checkpoint_say_so():

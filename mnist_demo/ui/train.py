@@ -16,7 +16,7 @@ from mnist_demo.checkpoints import SUFFIX, load_checkpoint, to_bytes
 from mnist_demo.data import Data
 from mnist_demo.errors import CheckpointError, DemoError, InputError
 from mnist_demo.handwriting import handwriting_data
-from mnist_demo.hardware import ALL_CORES, threads
+from mnist_demo.hardware import on_all_cores
 from mnist_demo.models import count_parameters
 from mnist_demo.pendigits import FILE as PEN_FILE
 from mnist_demo.pendigits import load_pen_digits
@@ -36,7 +36,7 @@ from mnist_demo.ui.shelf import Shelf, Visit
 from mnist_demo.ui.sketchpad import Sketchpad
 
 UPDATE_SECONDS = 0.2  # between two updates of the page
-DEFAULT = "softmax"  # the recipe that is offered first
+DEFAULT = "fast"  # the recipe that is offered first
 BATCH = 20  # digits in the strip that shows what the network will see
 NOTHING_LEARNED = "Stopped before the first step; nothing was learned."
 
@@ -97,8 +97,7 @@ class Handlers:
         text += f" {describe_training(recipe)}.{source}"
         if has_problems:
             return text
-        with threads(ALL_CORES):
-            seconds = estimate_seconds(data, recipe)
+        seconds = on_all_cores(lambda: estimate_seconds(data, recipe))
         limit = f", of which this page gives {self.max_seconds:.0f} s" if seconds > self.max_seconds else ""
         return f"{text} About **{say_seconds(seconds)}** of training here{limit}."
 
