@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import gradio as gr
 import pytest
 
-from mnist_demo.errors import InputError
+from mnist_demo.errors import DataError, InputError
 from mnist_demo.ui.events import friendly
 
 
@@ -32,3 +32,13 @@ def test_generators_yield_until_their_error():
     assert next(values) == 1
     with pytest.raises(gr.Error, match=r"No more\."):
         next(values)
+
+
+def test_the_servers_places_are_nobodys_business():
+    @friendly
+    def handler() -> None:
+        raise DataError("A file is damaged.", "Replace /srv/data/MNIST.")
+
+    with pytest.raises(gr.Error) as caught:
+        handler()
+    assert caught.value.message == "A file is damaged."

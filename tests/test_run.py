@@ -90,6 +90,18 @@ def test_a_loss_that_runs_away_is_told_and_its_network_not_kept(practice: Data, 
     assert run.has_trained and run.record is None
 
 
+def test_a_training_that_fails_says_so(
+    practice: Data, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(run_module, "train", fail)
+    run = start(practice, LONG)
+    assert run.wait() and run.problem == "The training failed; the server's log says why."
+    assert "MemoryError" in caplog.text
+
+
 def test_the_goal_is_passed_when_the_test_accuracy_first_reaches_it(practice: Data, recipe: Recipe):
     run = start(practice, recipe)
     run.wait()

@@ -9,7 +9,7 @@ import pytest
 from mnist_demo.checkpoints import load_checkpoint, save_checkpoint
 from mnist_demo.classifier import DEFAULT_MODEL
 from mnist_demo.data import Data
-from mnist_demo.pendigits import FILE
+from mnist_demo.pendigits import FILE, PenDigit
 from mnist_demo.recipes import RECIPES, Recipe
 from mnist_demo.ui import train as tab
 from mnist_demo.ui.line import Line
@@ -141,6 +141,22 @@ def test_values_of_another_recipe_are_left_out(handlers: tab.Handlers):
     handlers.stop(VISITOR)
     news = list(training)[-1]
     assert news["name"].startswith("mlp-512") and news["changes"] == ""
+
+
+def test_a_recipe_that_learns_from_pens_can_be_trained_where_they_are(
+    handlers: tab.Handlers, few_writers: list[PenDigit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / FILE).parent.mkdir()
+    (tmp_path / FILE).touch()
+    monkeypatch.setattr(tab, "load_pen_digits", lambda folder: few_writers)
+    data = SharedData(tmp_path)
+    data.loaded = handlers.data.loaded
+    there = tab.Handlers(handlers.shelf, data, Line(1), max_seconds=60)
+    news = list(run(there, "sketch", epochs=1, batch_size=50))
+    assert {"status": tab.DRAWING} in news and news[-1]["key"]
+    training = run(there, "sketch", epochs=1)  # the drawings are kept
+    assert [next(training)["status"] for _ in range(2)][1] != tab.DRAWING
+    training.close()
 
 
 def test_a_run_ends_at_the_servers_limit_and_says_so(handlers: tab.Handlers):

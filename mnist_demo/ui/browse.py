@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mnist_demo.classifier import Classifier
 from mnist_demo.data import Digits, practice_data
-from mnist_demo.errors import DataError, DemoError, InputError
+from mnist_demo.errors import DemoError, InputError
 from mnist_demo.evaluation import Evaluation, evaluate
 from mnist_demo.hardware import ALL_CORES
 from mnist_demo.pendigits import FILE as PEN_FILE
@@ -24,7 +24,7 @@ from mnist_demo.selection import Selection, count_choices, count_pages, from_que
 from mnist_demo.strokes import normalise, rasterise
 from mnist_demo.ui import figures
 from mnist_demo.ui.background import Background, Busy, Report
-from mnist_demo.ui.events import PRIVATE, friendly
+from mnist_demo.ui.events import PRIVATE, friendly, message
 from mnist_demo.ui.explorer import Explorer
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf
@@ -90,10 +90,8 @@ class Handlers:
             return make({str(name): text for name, text in query.items() if isinstance(text, str)})
         except Busy as busy:
             return {"busy": str(busy)}
-        except DataError as error:  # whose remedy tells where the server keeps its files
-            return {"error": error.reason}
         except DemoError as error:
-            return {"error": str(error)}
+            return {"error": message(error)}
 
     def wall(self, query: dict[str, str]) -> Wall:
         """What is asked for, or every digit where it cannot be had. Raises Busy."""

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import gradio as gr
 
-from mnist_demo.errors import DemoError
+from mnist_demo.errors import DataError, DemoError
 
 # Options of the page's own events: not documented as endpoints, and no frame that flashes while they run.
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -20,6 +20,11 @@ def session(request: gr.Request) -> str:
     return request.session_hash or ""
 
 
+def message(error: DemoError) -> str:
+    """What a visitor may read of an error: not where the server keeps its files, which a DataError's remedy tells."""
+    return error.reason if isinstance(error, DataError) else str(error)
+
+
 def friendly(handler: Handler) -> Handler:
     """A handler, or generator of a handler, whose DemoErrors show as one message, without a traceback."""
     if inspect.isgeneratorfunction(handler):
@@ -29,7 +34,7 @@ def friendly(handler: Handler) -> Handler:
             try:
                 yield from handler(*args, **kwargs)
             except DemoError as error:
-                raise gr.Error(str(error), print_exception=False) from error
+                raise gr.Error(message(error), print_exception=False) from error
     else:
 
         @functools.wraps(handler)
@@ -37,6 +42,6 @@ def friendly(handler: Handler) -> Handler:
             try:
                 return handler(*args, **kwargs)
             except DemoError as error:
-                raise gr.Error(str(error), print_exception=False) from error
+                raise gr.Error(message(error), print_exception=False) from error
 
     return wrapped  # type: ignore[return-value]

@@ -1,5 +1,6 @@
 """A training in a thread of its own, which tells how far it is whenever it is asked."""
 
+import logging
 import os
 import sys
 import threading
@@ -21,6 +22,7 @@ from mnist_demo.hardware import ALL_CORES, threads
 from mnist_demo.recipes import Recipe
 from mnist_demo.training import Progress, split, train
 
+logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.2  # between two looks at what it reads meanwhile
 MEASURE_SHARE = 0.25  # of the time of training that measuring the accuracy may take beside
 FIRST_MEASURE = 0.25  # seconds that the first measuring is taken to need
@@ -78,6 +80,9 @@ class Run:
                 self._train()
             except InputError as error:  # too few digits, or a loss that ran away
                 self.problem = str(error)
+            except Exception:  # such as too little memory; the visitor waits for a word
+                logger.exception("A training failed")
+                self.problem = "The training failed; the server's log says why."
             self.has_trained = True
             if self.last and self.model and not self.problem:
                 self._finish(self.model, self.last)

@@ -3,7 +3,8 @@
 import base64
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from mnist_demo.reports import describe_network, describe_training, percent
 from mnist_demo.strokes import Strokes, strokes_to_image
 from mnist_demo.training import estimate_seconds, split, with_copy
 from mnist_demo.ui import figures
+from mnist_demo.ui.background import Background, Busy, Report
 from mnist_demo.ui.events import PRIVATE, friendly, session
 from mnist_demo.ui.explorer import Explorer
 from mnist_demo.ui.line import Line
@@ -38,10 +40,11 @@ from mnist_demo.ui.sketchpad import Sketchpad
 UPDATE_SECONDS = 0.2  # between two updates of the page
 DEFAULT = "fast"  # the recipe that is offered first
 BATCH = 20  # digits in the strip that shows what the network will see
+DRAWING = "Drawing people's pen strokes as it will learn them, about 20 s…"
 NOTHING_LEARNED = "Stopped before the first step; nothing was learned."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Handlers:
     """What the Train tab does with what it is given. Fields come and go in the order of `values_of`."""
 
@@ -49,6 +52,7 @@ class Handlers:
     data: SharedData
     line: Line
     max_seconds: float
+    _background: Background = field(default_factory=Background)
 
     def choices(self) -> list[tuple[str, str]]:
         """What the recipes are called, and their names; those whose data are absent say so."""
@@ -138,9 +142,15 @@ class Handlers:
 
     def _train(self, visit: Visit, recipe: Recipe, data: Data, seed: int, strokes: Strokes) -> Iterator[dict[str, Any]]:
         yield {"status": f"Preparing {recipe.name}…"}
-        if recipe.writers:
-            assert self.data.folder  # or else it lacks its data
-            data = handwriting_data(data, load_pen_digits(self.data.folder), recipe.writers)
+        mnist = data
+        while recipe.writers and data is mnist:
+            try:
+                data = self._background.get(self, recipe.name, partial(self._draw_hands, mnist, recipe), DRAWING)
+            except Busy as busy:
+                yield {"status": str(busy)}
+                if visit.stop.wait(UPDATE_SECONDS):
+                    yield {"status": NOTHING_LEARNED}
+                    return
         drawing = None
         with suppress(DemoError):  # a drawing that cannot be read is no reason not to train
             drawing = strokes_to_image(strokes)
@@ -161,6 +171,10 @@ class Handlers:
         key = visit.keep(run.model, run.record)
         came_to = run.record.steps / scene["steps_per_epoch"]
         yield scene | tell(run) | self._enter(visit, key) | {"epochs": came_to}
+
+    def _draw_hands(self, mnist: Data, recipe: Recipe, report: Report) -> Data:
+        assert self.data.folder  # or else it lacks its data
+        return handwriting_data(mnist, load_pen_digits(self.data.folder), recipe.writers)
 
     def _enter(self, visit: Visit, key: str) -> dict[str, Any]:
         """What the monitor's list says of a network of the visit."""
@@ -273,8 +287,8 @@ def build(
     described: dict[str, Any] = {"concurrency_limit": None, "trigger_mode": "always_last", **PRIVATE}
     loaded.success(handlers.check, [recipe, *fields], checked, **described)
     recipe.input(handlers.choose, recipe, [filled, *checked], **described)
-    for field in fields:
-        field.input(handlers.check, [recipe, *fields], checked, **described)
+    for each in fields:
+        each.input(handlers.check, [recipe, *fields], checked, **described)
 
     prepared = start.click(handlers.prepare, None, [start, stop], queue=False, **PRIVATE)
     training = prepared.then(handlers.run, [recipe, pad, filled, *fields], monitor, concurrency_limit=None, **PRIVATE)

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from mnist_demo.checkpoints import list_checkpoints
 from tests.browser import choose
 from tests.conftest import draw
 
@@ -21,7 +22,7 @@ def test_a_picture_is_read_with_the_ink_that_was_found(page: Page, tmp_path: Pat
     expect(found).to_be_visible()
     assert found.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [400, 400]
     page.locator("#picture-answer summary").click()
-    expect(page.locator("#picture-answer .models li")).to_have_count(10)
+    expect(page.locator("#picture-answer .models li")).to_have_count(len(list_checkpoints()))
 
     sure = remark.inner_text()
     choose(page, "draw-model", "softmax")
