@@ -11,6 +11,7 @@ from mnist_demo import commands
 from mnist_demo.classifier import DEFAULT_MODEL
 from mnist_demo.data import DATA_FOLDER
 from mnist_demo.errors import DemoError
+from mnist_demo.hardware import default_device
 from mnist_demo.recipes import RECIPES
 
 
@@ -54,7 +55,12 @@ def _parser() -> argparse.ArgumentParser:
         type=_whole(1),
         help="train N seeds, from --seed on, and print each, their mean and spread; nothing is saved",
     )
-    train.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where to compute (default: cpu)")
+    train.add_argument(
+        "--device",
+        choices=["cpu", "cuda"],
+        default=default_device(),
+        help="where to compute (default: cuda where there is a GPU)",
+    )
     _add_data_option(train)
     train.add_argument("--log", metavar="N", type=_whole(1), help="also print the loss every N steps")
     train.add_argument(

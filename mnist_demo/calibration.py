@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from mnist_demo.errors import InputError
+
 FALSE_ALARMS = 0.01  # share of the digits it is fitted to that may be taken for something else
 
 
@@ -15,6 +17,10 @@ class Calibration:
 
     temperature: float = 1.0  # logits are divided by it; above 1 where the network is too sure of itself
     least_score: float = 0.0  # what scores less is no digit, 0 to 1
+
+    def __post_init__(self) -> None:
+        if not (0 < self.temperature < float("inf") and 0 <= self.least_score <= 1):
+            raise InputError(f"A calibration needs a temperature above 0 and a score from 0 to 1; got {self}.")
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Of the ten digits, if it is one: float64 (..., 10) that sum to 1, from logits (..., 10 or more)."""

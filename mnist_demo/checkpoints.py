@@ -20,6 +20,7 @@ from mnist_demo.data import Data
 from mnist_demo.errors import CheckpointError
 from mnist_demo.evaluation import EpochResult, Evaluation
 from mnist_demo.hardware import hardware_name
+from mnist_demo.pendigits import CREDIT
 from mnist_demo.recipes import RECIPES, Recipe
 from mnist_demo.training import Progress
 
@@ -79,6 +80,7 @@ def record_run(
         device=device,
         threads=torch.get_num_threads(),
         hardware=hardware_name(device),
+        credit=CREDIT if recipe.writers else "",
         **more,
     )
 
@@ -126,9 +128,11 @@ def load_checkpoint(path: Path) -> tuple[nn.Sequential, Record]:
     """
     header, weights = _read(path)
     record = _parse(path, header)
+    model = record.recipe.build()
+    if {tensor.dtype for tensor in weights.values()} - {tensor.dtype for tensor in model.state_dict().values()}:
+        raise CheckpointError(f"{path} does not hold the weights of {record.recipe.network}, but of other types.")
     if header.get("checksum") != _checksum(header, weights):
         raise CheckpointError(f"{path} is damaged: its contents do not match its checksum. Train it again.")
-    model = record.recipe.build()
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -197,6 +201,8 @@ def _parse(path: Path, header: dict[str, str]) -> Record:
         record = Record(**values)
         if not _fits(record, Record):
             raise TypeError("a value of another type than it must be")
+        if not all(0 <= share <= 1 for share in (record.test_accuracy, *record.per_class_accuracy)):
+            raise ValueError("an accuracy that is no share")
         return record
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:  # InputError is a ValueError
         raise CheckpointError(f"{path} has a header that cannot be read: {error!r}") from error

@@ -81,5 +81,5 @@ class Classifier:
         probabilities = self.calibration.probabilities(logits).tolist()
         score = self.calibration.scores(logits).item()
         is_digit = score >= self.calibration.least_score
-        is_several = not is_digit and bool(logits[SEVERAL] > logits[NO_DIGIT])
+        is_several = not is_digit and len(logits) > SEVERAL and bool(logits[SEVERAL] > logits[NO_DIGIT])
         return Prediction(int(np.argmax(probabilities)), probabilities, image, score, is_digit, is_several)

@@ -3,6 +3,7 @@
 import random
 import signal
 import sys
+import tempfile
 import threading
 from argparse import Namespace
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from mnist_demo.calibration import Calibration, calibrate
 from mnist_demo.checkpoints import (
     FOLDER,
     SUFFIX,
+    Record,
     check_writable,
     find_checkpoint,
     list_checkpoints,
@@ -27,13 +29,13 @@ from mnist_demo.checkpoints import (
 )
 from mnist_demo.classifier import Classifier, Prediction
 from mnist_demo.data import Data, download_mnist, load_mnist, missing_files, practice_data
-from mnist_demo.errors import InputError
+from mnist_demo.errors import CheckpointError, InputError
 from mnist_demo.evaluation import EpochResult, compute_logits, evaluate
 from mnist_demo.handwriting import handwriting_data, written_by_others
 from mnist_demo.hardware import hardware_name
 from mnist_demo.images import open_picture
 from mnist_demo.models import count_parameters
-from mnist_demo.pendigits import CREDIT, PenDigit, load_pen_digits
+from mnist_demo.pendigits import PenDigit, load_pen_digits
 from mnist_demo.recipes import RECIPES, Recipe, find_recipe
 from mnist_demo.reports import describe_training, evaluation_table, percent, recipe_table, record_note
 from mnist_demo.training import Progress, split, train
@@ -95,14 +97,25 @@ def run_train(options: Namespace) -> int:
             tested,
             seed=options.seed,
             device=options.device,
-            credit=CREDIT if recipe.writers else "",
             calibration=calibration,
         )
-        save_checkpoint(path, model, record)
+        path = _save(path, model, record)
     if not finished:
         print(f"Stopped at step {progress.step:,} of {progress.steps:,}.")
     print(f"Test accuracy {percent(tested.accuracy)} after {progress.seconds:.1f} s of training; kept in {path}")
     return 0 if finished else INTERRUPTED
+
+
+def _save(path: Path, model: nn.Module, record: Record) -> Path:
+    """Save a checkpoint and give its file: the one asked for or, where that fails, one among the temporary files."""
+    try:
+        save_checkpoint(path, model, record)
+        return path
+    except CheckpointError as error:  # a disk that has filled up, say; what was learned is not to be lost
+        print(f"Error: {error}", file=sys.stderr)
+        spare = Path(tempfile.mkdtemp(prefix="mnist_demo-")) / path.name
+        save_checkpoint(spare, model, record)
+        return spare
 
 
 def _train_seeds(recipe: Recipe, data: Data, options: Namespace) -> int:

@@ -71,7 +71,7 @@ def evaluate(
     model: nn.Module,
     digits: Digits,
     *,
-    batch_size: int = 50,
+    batch_size: int | None = None,
     calibration: Calibration = AS_IT_IS,
     report: Callable[[float], None] = lambda share: None,
     workers: int = 1,
@@ -90,17 +90,20 @@ def evaluate(
 def compute_logits(
     model: nn.Module,
     digits: Digits,
-    batch_size: int = 50,
+    batch_size: int | None = None,
     report: Callable[[float], None] = lambda share: None,
     workers: int = 1,
 ) -> Tensor:
     """All that `model` says of `digits`, float32 (N, 10 or more) on the CPU; computed as `evaluate` tells.
 
-    Convolutions are fastest with small batches, whose layers stay in the processor's cache. More than one of `workers`
+    Convolutions are fastest with small batches on a CPU, where their layers stay in its cache, and with large ones on a
+    GPU; without a `batch_size` it is chosen by that. More than one of `workers`
     take a batch each, and leave PyTorch one thread: unlike PyTorch's own threads they do not wait for each other after
     each layer, which takes eight times as long where something else keeps a core busy.
     """
-    digits = digits.to(next(model.parameters()).device)
+    device = next(model.parameters()).device
+    batch_size = batch_size or (50 if device.type == "cpu" else 2_000)
+    digits = digits.to(device)
 
     def read(first: int) -> Tensor:
         with torch.inference_mode(), threads(1) if workers > 1 else nullcontext():

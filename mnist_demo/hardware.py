@@ -2,6 +2,8 @@
 
 import os
 import platform
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ from typing import Any
 import torch
 
 ALL_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+POLITE = 10  # how far training stands back for those who draw (Unix' nice)
 
 
 @contextmanager
@@ -24,8 +27,26 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def stand_back() -> None:
+    """Have the thread that asks, and those it starts, compute when no other has anything to do. On Linux, where a
+    priority belongs to a thread; elsewhere nothing is done. There is no way back."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, max(POLITE, os.getpriority(os.PRIO_PROCESS, thread)))
+
+
+def default_device() -> str:
+    """Where to train: a CUDA GPU where there is one, else the CPU."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def has_fast_bfloat16(device: str | torch.device) -> bool:
+    """Whether 16 bits are not slower there than 32; CPUs that lack them would compute them by other means."""
+    return torch.device(device).type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def on_all_cores(compute: Callable[[], Any]) -> Any:
-    """What `compute` gives, computed by a thread of its own with ALL_CORES, where the caller's thread lives on.
+    """What `compute` gives, computed by a thread of its own with ALL_CORES, which stands back.
 
     Each thread that has computed with several keeps a team of them (in libgomp, which PyTorch uses on Linux). Once all
     teams together have more threads than there are cores, each goes to sleep after every layer, and a small network
@@ -33,6 +54,7 @@ def on_all_cores(compute: Callable[[], Any]) -> Any:
     """
 
     def work() -> Any:
+        stand_back()
         with threads(ALL_CORES):
             return compute()
 

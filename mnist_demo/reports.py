@@ -43,7 +43,7 @@ def describe_training(recipe: Recipe) -> str:
     parts += [f"batch {recipe.batch_size}" + (" (drop last)" if recipe.drop_last else "")]
     parts += [f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}"]
     if recipe.share < 1:
-        parts.append(f"{recipe.share:.0%} of the digits")
+        parts.append(f"{100 * recipe.share:g} % of the digits")
     if recipe.copies:
         times = "each epoch" if recipe.redraw_copies else "once"
         parts.append(f"{'with a copy ' if recipe.originals else ''}augmented {times}")

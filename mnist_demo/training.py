@@ -16,9 +16,11 @@ from mnist_demo.augment import augment
 from mnist_demo.data import Data, Digits, batches
 from mnist_demo.errors import InputError
 from mnist_demo.evaluation import EpochResult, evaluate
+from mnist_demo.hardware import has_fast_bfloat16
 from mnist_demo.models import Dropout
 from mnist_demo.recipes import Recipe
 
+ESTIMATED_ON = 250  # digits of a step, at most, from which the time of a training is estimated
 DIVERGED = 1e6  # nats of a step's loss; ten equal guesses cost 2.3
 
 
@@ -93,7 +95,8 @@ def _train_once(
     averages = _averages(model, recipe)
     optimizer = recipe.build_optimizer(model)
     schedule = recipe.build_schedule(optimizer, recipe.epochs * per_epoch)
-    autocast = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=recipe.bfloat16)
+    in_16_bits = recipe.bfloat16 and has_fast_bfloat16(device)
+    autocast = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=in_16_bits)
     best_accuracy, best_weights = -1.0, None
     step, seconds, pair = 0, 0.0, None
     try:
@@ -167,7 +170,7 @@ def count_steps(data: Data, recipe: Recipe) -> int:
     if digits < recipe.batch_size:
         raise InputError(
             f"{len(data.train):,} training digits are too few: recipe {recipe.name!r} holds out {recipe.validation:,}, "
-            f"learns {recipe.share:.0%} of the others and takes {recipe.batch_size:,} a step."
+            f"learns {100 * recipe.share:g} % of the others and takes {recipe.batch_size:,} a step."
         )
     return digits // recipe.batch_size if recipe.drop_last else -(-digits // recipe.batch_size)
 
@@ -177,15 +180,19 @@ def _count_all_steps(data: Data, recipe: Recipe) -> int:
     return steps + (_count_all_steps(data, recipe.then) if recipe.then else 0)
 
 
-def estimate_seconds(data: Data, recipe: Recipe, *, steps: int = 8, device: str | torch.device = "cpu") -> float:
-    """About how long `train` will take here: a few steps are taken to warm up, as many are timed."""
-    few = min(len(data.train), recipe.batch_size * steps)
+def estimate_seconds(data: Data, recipe: Recipe, *, device: str | torch.device = "cpu") -> float:
+    """About how long `train` will take here, from a few steps that are taken to warm up and as many that are timed."""
+    batch_size = min(recipe.batch_size, ESTIMATED_ON)
+    few = min(len(data.train), max(4 * batch_size, ESTIMATED_ON))
     sample = Data(data.name, data.train[:few], data.test[:1], "")
-    short = replace(recipe, epochs=2, validation=0, share=1.0, drop_last=False, lr=1e-9, then=None)
+    short = replace(
+        recipe, batch_size=batch_size, epochs=2, validation=0, share=1.0, drop_last=False, lr=1e-9, then=None
+    )
     with closing(train(short.build(), sample, short, device=device)) as training:
         seconds = [progress.seconds for progress in training]
     half = len(seconds) // 2
-    return (seconds[-1] - seconds[half - 1]) / half * _count_all_steps(data, recipe)
+    a_digit = (seconds[-1] - seconds[half - 1]) / (half * batch_size)
+    return a_digit * recipe.batch_size * _count_all_steps(data, recipe)
 
 
 def _averages(model: nn.Module, recipe: Recipe) -> AveragedModel | None:

@@ -119,7 +119,10 @@ def test_known_recipes_are_listed_first_in_their_order(tmp_path: Path):
         ("finished", 1),
         ("epochs", [{"train_loss": [], "test_loss": 1.0, "test_accuracy": 0.5}]),
         ("calibration", {"temperature": "hot"}),
+        ("calibration", {"temperature": 0.0}),
+        ("calibration", {"least_score": 2.0}),
         ("per_class_accuracy", [0.5, None]),
+        ("test_accuracy", 5.0),
     ],
 )
 def test_a_header_whose_values_are_of_other_types_is_refused(
@@ -141,4 +144,13 @@ def test_a_recipe_whose_values_are_of_other_types_is_refused(tmp_path: Path, rec
     object.__setattr__(recipe, "name", ["<b>"])
     save_checkpoint(path, recipe.build(), record_of(recipe))
     with pytest.raises(CheckpointError, match="has a header that cannot be read"):
+        load_checkpoint(path)
+
+
+def test_weights_of_another_type_are_refused(tmp_path: Path, recipe: Recipe):
+    path = tmp_path / "halved.safetensors"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoints, "_checksum", lambda *_: "")
+        save_checkpoint(path, recipe.build().bfloat16(), record_of(recipe))
+    with pytest.raises(CheckpointError, match="does not hold the weights of 784-10, but of other types"):
         load_checkpoint(path)

@@ -5,7 +5,9 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
@@ -16,6 +18,7 @@ from mnist_demo import checkpoints, commands
 from mnist_demo.calibration import Calibration
 from mnist_demo.checkpoints import load_record
 from mnist_demo.data import Data
+from mnist_demo.errors import CheckpointError
 from mnist_demo.pendigits import PenDigit
 from mnist_demo.recipes import RECIPES
 from tests.conftest import ROOT, draw
@@ -37,6 +40,25 @@ def test_help_of_every_command_says_what_it_does(capsys: pytest.CaptureFixture):
         with pytest.raises(SystemExit) as caught:
             cli.main([command, "--help"])
         assert caught.value.code == 0 and words in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_disk_that_fills_up_meanwhile_loses_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    save, full = commands.save_checkpoint, tmp_path / "full"
+
+    def save_elsewhere(path: Path, *rest: Any) -> None:
+        if path.parent == full:
+            raise CheckpointError(f"The checkpoint {path} could not be written: No space left on device")
+        save(path, *rest)
+
+    monkeypatch.setattr(commands, "save_checkpoint", save_elsewhere)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert cli.main(["train", "softmax", "--epochs", "1", "--data", "practice", "--out", str(full / "mine")]) == 0
+    printed = capsys.readouterr()
+    assert "No space left on device" in printed.err
+    kept = re.search(r"kept in (\S+/mine\.safetensors)", printed.out)
+    assert kept and Path(kept[1]).parent != full and load_record(Path(kept[1])).steps == 6
 
 
 def test_several_seeds_are_told_with_their_mean_and_spread(tmp_path: Path, capsys: pytest.CaptureFixture):

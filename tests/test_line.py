@@ -1,6 +1,9 @@
 from contextlib import ExitStack
 
-from mnist_demo.ui.line import Line
+import pytest
+
+from mnist_demo.errors import InputError
+from mnist_demo.ui.line import MAX_WAITING, Line
 
 
 def test_the_first_have_their_turn_and_the_others_move_up_as_they_leave():
@@ -22,3 +25,14 @@ def test_who_leaves_while_waiting_makes_room_behind():
             assert last() == 2
             leaving.__exit__(None, None, None)
             assert (first(), last()) == (0, 1)
+
+
+def test_the_line_has_an_end():
+    line = Line(slots=1)
+    with ExitStack() as waiting:
+        for _ in range(1 + MAX_WAITING):
+            waiting.enter_context(line.enter())
+        with pytest.raises(InputError, match="20 visitors wait for a training already"), line.enter():
+            pass
+    with line.enter() as place:
+        assert place() == 0

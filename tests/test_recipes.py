@@ -71,5 +71,5 @@ def test_a_changed_recipe_is_one_training():
 
 
 def test_an_unknown_recipe_is_named_with_the_choices():
-    with pytest.raises(InputError, match="Unknown recipe 'cn'; choose from sketch, sketch-24, softmax,"):
+    with pytest.raises(InputError, match="Unknown recipe 'cn'; choose from sketch, sketch-24, fast, softmax,"):
         find_recipe("cn")

@@ -56,10 +56,9 @@ def test_what_visits_may_keep_is_bounded(shelf: Shelf, recipe: Recipe):
     for _ in range(MAX_TRAINED + 2):
         keep(shelf, "a", recipe)
     assert names(shelf, "a") == [*(f"test, yours {i}" for i in range(12, 2, -1)), "test"]
-    stop = shelf.visit("a").stop
     for i in range(MAX_VISITS):
         shelf.visit(f"visit {i}")
-    assert names(shelf, "a") == ["test"] and stop.is_set()
+    assert names(shelf, "a") == ["test"]
 
 
 def test_names_that_are_no_checkpoints_are_not_looked_up_as_paths(shelf: Shelf):
@@ -113,3 +112,15 @@ def test_what_nobody_has_used_for_an_hour_is_forgotten(shelf: Shelf, recipe: Rec
     with pytest.raises(InputError, match="is not here"):
         shelf.find(idle)
     assert shelf.find(used)
+
+
+def test_a_visit_that_trains_is_not_forgotten(shelf: Shelf, monkeypatch: pytest.MonkeyPatch):
+    training = shelf.visit("trains")
+    training.is_training = True
+    for i in range(2 * MAX_VISITS):
+        shelf.visit(f"visit {i}")
+    assert shelf.visit("trains") is training and not training.stop.is_set()
+    shelf.stop("trains")
+    assert training.stop.is_set()
+    shelf.stop("never seen")
+    assert "never seen" not in shelf._visits

@@ -14,6 +14,7 @@ from mnist_demo.recipes import RECIPES, Recipe
 from mnist_demo.ui import train as tab
 from mnist_demo.ui.line import Line
 from mnist_demo.ui.recipe_fields import read_values, values_of
+from mnist_demo.ui.run import Run
 from mnist_demo.ui.shared_data import Loaded, SharedData
 from mnist_demo.ui.shelf import Shelf
 from tests.conftest import record_of
@@ -55,11 +56,12 @@ def test_a_run_tells_how_far_it_is_and_enters_the_list(handlers: tab.Handlers):
         ("lr", -1, "lr, the learning rate, must be a number above 0; got -1."),
         ("lr", None, "A number is missing here."),
         ("lr", "fast", "A number is missing here."),
-        ("lr", float("nan"), "must be a number above 0; got nan"),
+        ("lr", float("nan"), "A number is missing here."),
         ("epochs", 0, "epochs must be a whole number of at least 1; got 0."),
         ("epochs", 2.5, "epochs must be a whole number of at least 1; got 2.5."),
-        ("epochs", float("inf"), "epochs must be at most 1,000 on this page; got inf."),
-        ("epochs", float("nan"), "cannot convert"),
+        ("epochs", 1e300, "epochs must be at most 1,000 on this page; got 1"),
+        ("epochs", float("inf"), "A number is missing here."),
+        ("epochs", float("nan"), "A number is missing here."),
         ("batch_size", 601, "600 training digits are too few"),
         ("batch_size", 1e9, "batch_size must be at most 2,000 on this page"),
         ("batch_size", True, "A number is missing here."),
@@ -78,7 +80,7 @@ def test_what_cannot_be_is_said_beside_its_field_before_the_run(
     values = values_of(RECIPES["softmax"]) | {field: value}
     _, _, problems = read_values("softmax", values, practice)
     assert list(problems) == [field] and message in problems[field]
-    checked = handlers.check("softmax", *values.values())
+    _, *checked = handlers.check(VISITOR, "softmax", "softmax", *values.values())
     beside = dict(zip(values, checked, strict=False))
     assert beside[field]["info"] == problems[field] and beside[field]["elem_classes"] == ["problem"]
     assert [name for name in values if beside[name]["elem_classes"]] == [field]
@@ -95,10 +97,10 @@ def test_values_that_can_be_are_taken(handlers: tab.Handlers, practice: Data):
     assert (seed, problems) == (7, {}) and recipe.weight_decay == 0.01 and recipe.share == 0.5
     assert (recipe.epochs, recipe.batch_size, recipe.lr, recipe.optimizer) == (3, 50, 0.5, "AdamW")
     assert recipe.copies and recipe.changes(RECIPES["softmax"]).keys() == {
-        *("lr", "optimizer", "momentum", "batch_size", "epochs", "weight_decay", "share", "copies")
+        *("lr", "optimizer", "batch_size", "epochs", "weight_decay", "share", "copies")
     }
-    checked = handlers.check("softmax", *(values_of(RECIPES["softmax"]) | values).values())
-    assert "AdamW 0.5" in checked[-3] and "50% of the digits" in checked[-3] and checked[-1].interactive is True
+    checked = handlers.check(VISITOR, "softmax", "softmax", *(values_of(RECIPES["softmax"]) | values).values())
+    assert "AdamW 0.5" in checked[-3] and "50 % of the digits" in checked[-3] and checked[-1].interactive is True
     assert "40 training digits" in checked[-2]  # twenty and their copies
 
 
@@ -110,7 +112,7 @@ def test_a_recipe_as_it_stands_is_not_changed_by_its_own_values(practice: Data):
 
 
 def test_a_chosen_recipe_is_told_in_words_with_its_time(handlers: tab.Handlers):
-    filled, *fields, words, batch, start = handlers.choose("cnn")
+    filled, *fields, words, batch, start = handlers.check(VISITOR, "cnn", "fast", *values_of(RECIPES["fast"]).values())
     assert filled == "cnn"
     assert [field.get("value") for field in fields] == list(values_of(RECIPES["cnn"]).values())
     assert words.startswith("**784 pixels → 16 maps (5x5), ReLU, max pooling → 32 maps")
@@ -122,7 +124,7 @@ def test_recipes_whose_data_are_absent_are_offered_with_the_reason(
     handlers: tab.Handlers, practice: Data, tmp_path: Path
 ):
     assert ("sketch (needs the pen digits)", "sketch") in handlers.choices()
-    *_, words, _, start = handlers.choose("sketch")
+    *_, words, _, start = handlers.check(VISITOR, "sketch", "fast", *values_of(RECIPES["fast"]).values())
     assert "not in the data folder" in words and start.interactive is False
     with pytest.raises(gr.Error, match="not in the data folder"):
         list(run(handlers, "sketch"))
@@ -186,6 +188,38 @@ def test_who_waits_is_told_the_place_and_can_leave(handlers: tab.Handlers):
     behind.close()
 
 
+def test_a_closed_page_waits_for_nothing_and_keeps_nothing(handlers: tab.Handlers, monkeypatch: pytest.MonkeyPatch):
+    runs = []
+
+    class Noted(Run):
+        def __post_init__(self) -> None:
+            runs.append(self)
+            super().__post_init__()
+
+    monkeypatch.setattr(tab, "Run", Noted)
+    training = run(handlers, "mlp-dropout", epochs=900)
+    while "read" not in next(training):
+        pass
+    monkeypatch.setattr(Noted, "wait", lambda *_: pytest.fail("it waited on Gradio's event loop"))
+    training.close()
+    assert not handlers.shelf.visit("a visitor").is_training
+    runs[0]._thread.join(3)  # seconds, in which a training must have ended
+    assert not runs[0]._thread.is_alive() and runs[0].record is None
+
+
+def test_start_is_for_who_does_not_train_already(handlers: tab.Handlers):
+    def may_start() -> bool:
+        checked = handlers.check(VISITOR, "softmax", "softmax", *values_of(RECIPES["softmax"]).values())
+        return checked[-1].interactive
+
+    training = run(handlers, "mlp-dropout", epochs=900)
+    assert may_start()
+    next(training)
+    assert not may_start()
+    training.close()
+    assert may_start()
+
+
 def test_a_visit_trains_one_at_a_time(handlers: tab.Handlers):
     first = run(handlers, "mlp-dropout", epochs=900)
     next(first)
@@ -205,7 +239,7 @@ def test_a_run_is_downloaded_and_uploaded_again(handlers: tab.Handlers, tmp_path
     assert record.recipe == RECIPES["softmax"].change(epochs=2) and record.data_source == "practice digits"
     news = handlers.upload(str(path), VISITOR)
     assert news["name"] == "softmax, yours 2 (uploaded)" and news["accuracy"] == last["accuracy"]
-    assert news["kept"] == [last["key"], news["key"]] and not path.exists()
+    assert news["kept"] == [last["key"], news["key"]]
 
 
 def test_a_file_that_is_no_checkpoint_is_refused_without_its_place(handlers: tab.Handlers, tmp_path: Path):
@@ -217,7 +251,10 @@ def test_a_file_that_is_no_checkpoint_is_refused_without_its_place(handlers: tab
         path.write_bytes(content)
         with pytest.raises(gr.Error) as error:
             handlers.upload(str(path), VISITOR)
-        assert message in str(error.value) and str(tmp_path) not in str(error.value) and not path.exists()
+        assert message in str(error.value) and str(tmp_path) not in str(error.value)
+    path.write_bytes(bytes(5_000_000))
+    with pytest.raises(gr.Error, match=r"bad\.safetensors is too large"):
+        handlers.upload(str(path), VISITOR)
     assert handlers.shelf.visit("a visitor").trained == {}
 
 

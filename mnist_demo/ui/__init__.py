@@ -28,6 +28,7 @@ _FOLLOW_TABS = """() => {
   });
   return [];
 }"""
+UPLOADS_KEPT = (600, 600)  # seconds between two looks at uploaded files, and from what age they are deleted
 LAUNCH: dict[str, Any] = {
     "theme": gr.themes.Default(primary_hue="indigo", font=_FONTS, font_mono=["ui-monospace", "monospace"]),
     "css_paths": [Path(__file__).parent / "page.css"],
@@ -85,7 +86,7 @@ def build_app(
         classifier.predict_strokes([[(0, 0), (1, 1)]])  # the first answer is slow
     handlers = Handlers(shelf, data)
 
-    with gr.Blocks(title="Handwritten digits", analytics_enabled=False) as page:
+    with gr.Blocks(title="Handwritten digits", analytics_enabled=False, delete_cache=UPLOADS_KEPT) as page:
         gr.Markdown(
             "# Handwritten digits\nDraw one, browse a network's mistakes, train one of your own.", elem_id="title"
         )
@@ -116,9 +117,9 @@ def build_app(
         }
         page.load(**show_banner)
         page.load(None, None, None, js=_FOLLOW_TABS)
-        for event in (*browsing.shown, training):  # another visitor's Retry may have changed the data meanwhile
+        for event in (*browsing.shown, training.loaded):  # another visitor's Retry may have changed the data meanwhile
             event.then(**show_banner)
         retried = retry.click(handlers.retry, None, notice, concurrency_limit=None, **PRIVATE)
-        retried.then(**show_banner).then(**browsing.show)
+        retried.then(**show_banner).then(**browsing.show).then(**training.check)
         page.unload(handlers.end_visit)
     return page

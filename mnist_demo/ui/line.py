@@ -4,6 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 
+from mnist_demo.errors import InputError
+
+MAX_WAITING = 20  # each takes one of the threads that answer the page's other questions
+
 
 class Line:
     """A line of visitors, of whom the first `slots` have their turn."""
@@ -16,9 +20,11 @@ class Line:
     @contextmanager
     def enter(self) -> Iterator[Callable[[], int]]:
         """A place in the line, until the end of the block. Gives what tells its number, from 1 for who is next to have
-        a turn; 0 is one's turn."""
+        a turn; 0 is one's turn. Raises InputError where the line is too long."""
         ticket = object()
         with self._lock:
+            if len(self._tickets) >= self._slots + MAX_WAITING:
+                raise InputError(f"{MAX_WAITING} visitors wait for a training already; come back in some minutes.")
             self._tickets.append(ticket)
 
         def place() -> int:

@@ -1,5 +1,6 @@
 """The values of a recipe as fields of the page: what stands in them, what may, and what is wrong with it."""
 
+from math import isfinite
 from typing import Any
 
 import gradio as gr
@@ -51,7 +52,7 @@ def read_value(recipe: Recipe, name: str, value: Any) -> dict[str, Any]:
     if name == "optimizer":
         decay = 0.01 if value == "AdamW" and not recipe.weight_decay else recipe.weight_decay  # as PyTorch has it
         return {"optimizer": value, "weight_decay": decay}
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise InputError("A number is missing here.")
     if name == "seed":
         if value != int(value) or not 0 <= value < 2**31:
@@ -76,10 +77,11 @@ def read_values(name: str, values: Values, data: Data) -> tuple[Recipe, int, dic
     problems = {}
     for field, value in values.items():
         try:
-            changes = read_value(written, field, value)
-            recipe = recipe.change(**changes)
-        except (InputError, OverflowError, ValueError) as error:  # int() of infinity, or of no number
+            recipe = recipe.change(**read_value(written, field, value))
+        except InputError as error:
             problems[field] = str(error)
+    if recipe.optimizer != "SGD" and recipe.momentum:
+        recipe = recipe.change(momentum=0.0)  # which SGD alone has
     try:
         count_steps(data, recipe)
     except InputError as error:

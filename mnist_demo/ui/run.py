@@ -1,12 +1,12 @@
 """A training in a thread of its own, which tells how far it is whenever it is asked."""
 
 import logging
-import os
-import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from mnist_demo.classifier import Classifier
 from mnist_demo.data import Data
 from mnist_demo.errors import InputError
 from mnist_demo.evaluation import EpochResult, evaluate
-from mnist_demo.hardware import ALL_CORES, threads
+from mnist_demo.hardware import ALL_CORES, stand_back, threads
 from mnist_demo.recipes import Recipe
 from mnist_demo.training import Progress, split, train
 
@@ -30,8 +30,11 @@ SAMPLE = 24  # test digits that are looked at
 SEEN = 2_000  # training digits whose accuracy is measured
 POINTS = 240  # of a curve
 SMOOTH = 0.95  # share that the smoothed loss keeps of itself each step
-POLITE = 10  # how far the training's threads stand back for those that answer drawings (Unix' nice)
 GOAL = 0.99  # test accuracy whose time is noted
+
+
+class _Dropped(Exception):
+    """Nobody wants what is being measured."""
 
 
 @dataclass
@@ -43,6 +46,7 @@ class Run:
     seed: int
     drawing: np.ndarray | None  # uint8 (28, 28), of the visitor, to be read as training goes on
     max_seconds: float  # after which it is stopped
+    device: str = "cpu"
     stop: threading.Event = field(default_factory=threading.Event)
     model: nn.Module | None = None
     last: Progress | None = None  # of the last step
@@ -57,6 +61,7 @@ class Run:
     has_trained: bool = False  # whether training has ended and only the outcome is being measured
     problem: str = ""  # why it ended before its time
     record: Record | None = None  # at the end
+    _is_dropped: bool = False
 
     def __post_init__(self) -> None:
         self._thread = threading.Thread(target=self._work, name="training", daemon=True)
@@ -72,26 +77,32 @@ class Run:
         """Seconds of training after which the test accuracy was first measured at GOAL or more."""
         return next((seconds for _, seconds, _, test in self.measured if test >= GOAL), None)
 
+    def drop(self) -> None:
+        """End it without an outcome, which nobody waits for any more."""
+        self._is_dropped = True
+        self.stop.set()
+
     def _work(self) -> None:
-        if sys.platform == "linux":  # where priorities belong to threads, and those PyTorch starts inherit them
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), POLITE)
-        with threads(ALL_CORES):
-            try:
+        try:
+            stand_back()
+            with threads(ALL_CORES):
                 self._train()
-            except InputError as error:  # too few digits, or a loss that ran away
-                self.problem = str(error)
-            except Exception:  # such as too little memory; the visitor waits for a word
-                logger.exception("A training failed")
-                self.problem = "The training failed; the server's log says why."
-            self.has_trained = True
-            if self.last and self.model and not self.problem:
-                self._finish(self.model, self.last)
+                self.has_trained = True
+                if self.last and self.model:
+                    self._finish(self.model, self.last)
+        except _Dropped:
+            pass
+        except InputError as error:  # a loss that ran away
+            self.problem = str(error)
+        except Exception:  # such as too little memory; the visitor waits for a word
+            logger.exception("A training failed")
+            self.problem = "The training failed; the server's log says why."
 
     def _train(self) -> None:
         model = self.recipe.build(self.seed)
         started = looked = time.monotonic()
         spent, expected = 0.0, FIRST_MEASURE  # on measuring the accuracy between epochs: in all, and the next time
-        for progress in train(model, self.data, self.recipe, seed=self.seed, stop=self.stop):
+        for progress in train(model, self.data, self.recipe, seed=self.seed, device=self.device, stop=self.stop):
             self.model, self.last = model, progress
             before = self.smoothed[-1] if self.smoothed else progress.loss
             self.losses.append(progress.loss)
@@ -103,7 +114,7 @@ class Run:
             if result := progress.result:
                 self.epochs.append(result)
                 if progress.step < progress.steps:
-                    self._note(model, progress, result.test_accuracy)
+                    self._measure(model, progress, result.test_accuracy)
             elif spent + expected < MEASURE_SHARE * progress.seconds:
                 self._measure(model, progress)
                 expected = time.monotonic() - now
@@ -113,32 +124,45 @@ class Run:
                 looked = now
 
     def _finish(self, model: nn.Module, last: Progress) -> None:
-        """Look at what it came to; training is over, so it may not be stopped."""
-        self._look(model)
-        tested = evaluate(model, self.data.test)
-        self._note(model, last, tested.accuracy)
-        self.record = record_run(self.recipe, self.data, last, self.epochs, tested, seed=self.seed)
+        """Look at what it came to; training is over, so it may not be stopped, but it may be dropped."""
 
-    def _measure(self, model: nn.Module, progress: Progress) -> None:
+        def check(share: float) -> None:
+            if self._is_dropped:
+                raise _Dropped
+
+        self._look(model)
+        tested = evaluate(model, self.data.test, report=check)
+        if not isfinite(tested.loss):
+            raise InputError("The training diverged at its last step: the loss is no number. Try a smaller lr.")
+        self._note(model, last, tested.accuracy, check)
+        record = record_run(self.recipe, self.data, last, self.epochs, tested, seed=self.seed, device=self.device)
+        model.to("cpu")
+        self.record = record
+
+    def _measure(self, model: nn.Module, progress: Progress, test_accuracy: float | None = None) -> None:
+        """Note the accuracy, unless it is stopped meanwhile."""
+
         def check(share: float) -> None:
             if self.stop.is_set():
-                raise InterruptedError
+                raise _Dropped
 
-        with suppress(InterruptedError):  # the training ends at its next step
-            self._note(model, progress, evaluate(model, self.data.test, report=check).accuracy)
+        with suppress(_Dropped):  # the training ends at its next step
+            if test_accuracy is None:
+                test_accuracy = evaluate(model, self.data.test, report=check).accuracy
+            self._note(model, progress, test_accuracy, check)
 
-    def _note(self, model: nn.Module, progress: Progress, test_accuracy: float) -> None:
+    def _note(self, model: nn.Module, at: Progress, test_accuracy: float, check: Callable[[float], None]) -> None:
         learned, _ = split(self.data.train, self.recipe)
         digits = torch.nonzero(learned.labels < 10)[:SEEN, 0]  # among drawings that are none, for some recipes
-        seen = evaluate(model, learned[digits]).accuracy
-        self.measured.append((progress.step, progress.seconds, seen, test_accuracy))
+        seen = evaluate(model, learned[digits], report=check).accuracy
+        self.measured.append((at.step, at.seconds, seen, test_accuracy))
 
     def _look(self, model: nn.Module) -> None:
         was_training = model.training
         classifier = Classifier("", model.eval())
         images = self.data.test.images[:SAMPLE].float().div(255)
         with torch.inference_mode():
-            self.read = model(images)[:, :10].argmax(dim=1).tolist()
+            self.read = model(images.to(self.device))[:, :10].argmax(dim=1).tolist()
         if self.drawing is not None:
             prediction = classifier.predict_prepared(self.drawing)
             if prediction.digit is not None:

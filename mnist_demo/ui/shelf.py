@@ -43,6 +43,7 @@ class Visit:
         name = f"{record.recipe.name[:40]}, yours {self.count}" + (f" ({remark})" if remark else "")
         key = f"{self.token}/{name}"
         self.trained[key] = Classifier(name, model, record)
+        self.used = time.monotonic()
         while len(self.trained) > MAX_TRAINED:
             self.trained.popitem(last=False)
         return key
@@ -113,19 +114,31 @@ class Shelf:
         with self._lock:
             visit = self._visits.setdefault(session, Visit())
             self._touch(session, visit)
-            while len(self._visits) > MAX_VISITS:
-                self._forget_oldest()
+            while len(self._visits) > MAX_VISITS and self._forget_oldest():
+                pass
             return visit
+
+    def stop(self, session: str) -> None:
+        """End a visit's training, or its wait for one."""
+        with self._lock:
+            visit = self._visits.get(session)
+        if visit:
+            visit.stop.set()
 
     def _touch(self, session: str, visit: Visit) -> None:
         """Note that a visit is in use, and forget those that have not been for long."""
         visit.used = time.monotonic()
         self._visits.move_to_end(session)
-        while next(iter(self._visits.values())).used < visit.used - IDLE_SECONDS:
-            self._forget_oldest()
+        while self._forget_oldest(before=visit.used - IDLE_SECONDS):
+            pass
 
-    def _forget_oldest(self) -> None:
-        self._visits.popitem(last=False)[1].stop.set()
+    def _forget_oldest(self, before: float = float("inf")) -> bool:
+        """Forget the visit that was used longest ago and before a time, but none that trains; whether there was one."""
+        for session, visit in self._visits.items():
+            if not visit.is_training and visit.used < before:
+                del self._visits[session]
+                return True
+        return False
 
     def end(self, session: str) -> None:
         """Forget a visit whose page has closed, and end its training."""

@@ -1,7 +1,7 @@
 """The Train tab: choose a recipe and its values, watch it learn, and draw with the network that comes of it."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +17,7 @@ from mnist_demo.checkpoints import SUFFIX, load_checkpoint, to_bytes
 from mnist_demo.data import Data
 from mnist_demo.errors import CheckpointError, DemoError, InputError
 from mnist_demo.handwriting import handwriting_data
-from mnist_demo.hardware import on_all_cores
+from mnist_demo.hardware import default_device, on_all_cores
 from mnist_demo.models import count_parameters
 from mnist_demo.pendigits import FILE as PEN_FILE
 from mnist_demo.pendigits import load_pen_digits
@@ -31,7 +31,7 @@ from mnist_demo.ui.events import PRIVATE, friendly, session
 from mnist_demo.ui.explorer import Explorer
 from mnist_demo.ui.line import Line
 from mnist_demo.ui.monitor import Monitor, say_changes, say_seconds, set_scene, tell
-from mnist_demo.ui.recipe_fields import build_field, read_values, update_field, values_of
+from mnist_demo.ui.recipe_fields import Values, build_field, read_values, update_field, values_of
 from mnist_demo.ui.run import Run
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf, Visit
@@ -40,6 +40,7 @@ from mnist_demo.ui.sketchpad import Sketchpad
 UPDATE_SECONDS = 0.2  # between two updates of the page
 DEFAULT = "fast"  # the recipe that is offered first
 BATCH = 20  # digits in the strip that shows what the network will see
+MAX_UPLOAD_BYTES = 4_000_000
 DRAWING = "Drawing people's pen strokes as it will learn them, about 20 s…"
 NOTHING_LEARNED = "Stopped before the first step; nothing was learned."
 
@@ -52,6 +53,7 @@ class Handlers:
     data: SharedData
     line: Line
     max_seconds: float
+    device: str = "cpu"
     _background: Background = field(default_factory=Background)
 
     def choices(self) -> list[tuple[str, str]]:
@@ -70,29 +72,32 @@ class Handlers:
             "where to find them. The network that came of it is in Draw and Browse."
         )
 
+    @friendly
     def load(self) -> Iterator[str]:
         """Fetch the data, and say so."""
         yield from self.data.follow()
         self.data.get()
-        yield ""
 
     @friendly
-    def choose(self, name: str) -> list:
-        """The recipe, its fields, and what `check` gives besides."""
-        values = values_of(find_recipe(name))
-        checked = self.check(name, *values.values())
-        return [name, *(update_field(field, value=value) for field, value in values.items()), *checked[len(values) :]]
-
-    @friendly
-    def check(self, name: str, *values: Any) -> list:
-        """A remark beside each field, the recipe in words, a strip of digits, and whether it may start."""
-        named, data = dict(zip(values_of(find_recipe(name)), values, strict=True)), self.data.get()
+    def check(self, request: gr.Request, name: str, filled: str, *values: Any) -> list:
+        """The recipe whose values stand in the fields now, a remark beside each, the recipe in words, a strip of
+        digits, and whether it may start. Where another recipe was `filled` in, the fields get this one's values."""
+        data, named = self.data.get(), self._named(name, filled, values)
         recipe, seed, problems = read_values(name, named, data)
+        fields = [
+            update_field(field, problems.get(field, ""), **({"value": value} if filled != name else {}))
+            for field, value in named.items()
+        ]
         lacks = self._lacks(name)
-        fields = [update_field(field, problem=problems.get(field, "")) for field in named]
-        may_start = not problems and not lacks
         words = lacks or self._describe(recipe, data, bool(problems))
-        return [*fields, words, show_batch(recipe, data, seed), gr.Button(interactive=may_start)]
+        may_start = not (problems or lacks or self.shelf.visit(session(request)).is_training)
+        return [name, *fields, words, show_batch(recipe, data, seed), gr.Button(interactive=may_start)]
+
+    def _named(self, name: str, filled: str, values: tuple) -> Values:
+        """The values of the fields by name, where they are of this recipe: who is quick has chosen another than is
+        filled in yet, and means that as it stands."""
+        written = values_of(find_recipe(name))
+        return dict(zip(written, values, strict=True)) if filled == name else written
 
     def _describe(self, recipe: Recipe, data: Data, has_problems: bool) -> str:
         model = recipe.build()
@@ -101,69 +106,67 @@ class Handlers:
         text += f" {describe_training(recipe)}.{source}"
         if has_problems:
             return text
-        seconds = on_all_cores(lambda: estimate_seconds(data, recipe))
-        limit = f", of which this page gives {self.max_seconds:.0f} s" if seconds > self.max_seconds else ""
+        seconds = on_all_cores(lambda: estimate_seconds(data, recipe, device=self.device))
+        is_long = seconds > 0.7 * self.max_seconds  # which also counts what is looked at meanwhile
+        limit = f"; this page stops it after {self.max_seconds:.0f} s in all" if is_long else ""
         return f"{text} About **{say_seconds(seconds)}** of training here{limit}."
 
-    def prepare(self, request: gr.Request) -> tuple:
+    def prepare(self) -> tuple:
         """Start, Stop: as they are while a training is under way or waits."""
-        self.shelf.visit(session(request)).stop.clear()
         return gr.Button(interactive=False), gr.Button(interactive=True)
 
     @friendly
     def run(
         self, request: gr.Request, name: str, strokes: Strokes, filled: str, *values: Any
     ) -> Iterator[dict[str, Any]]:
-        """What the monitor shows, about five times a second, from the wait for a turn to the outcome.
-
-        The values are taken where they are of this recipe: who is quick has chosen another than is `filled` in.
-        """
+        """What the monitor shows, about five times a second, from the wait for a turn to the outcome."""
         data = self.data.get()
-        named = values_of(find_recipe(name))
-        if filled == name:
-            named = dict(zip(named, values, strict=True))
-        recipe, seed, problems = read_values(name, named, data)
+        recipe, seed, problems = read_values(name, self._named(name, filled, values), data)
         if problem := self._lacks(name) or next(iter(problems.values()), ""):
             raise InputError(problem)
         visit = self.shelf.visit(session(request))
         if visit.is_training:
             raise InputError("A training of yours is under way already; stop it, or wait for its end.")
         visit.is_training = True
+        visit.stop.clear()
         try:
+            data = yield from self._prepare_data(visit, recipe, data)
             with self.line.enter() as place:
-                while number := place():
-                    if visit.stop.wait(UPDATE_SECONDS):
-                        yield {"status": NOTHING_LEARNED}
-                        return
+                while (number := place()) and not visit.stop.wait(UPDATE_SECONDS):
                     yield {"status": f"Another visitor's training is under way; you are number {number} in the line."}
-                yield from self._train(visit, recipe, data, seed, strokes)
-        finally:
+                if visit.stop.is_set():
+                    yield {"status": NOTHING_LEARNED}
+                else:
+                    yield from self._train(visit, recipe, data, seed, strokes)
+        finally:  # also where the page is closed and Gradio drops this generator
             visit.is_training = False
+
+    def _prepare_data(self, visit: Visit, recipe: Recipe, mnist: Data) -> Generator[dict[str, Any], None, Data]:
+        """What the recipe learns, which is people's strokes for some."""
+        make = partial(self._draw_hands, mnist, recipe)
+        while recipe.writers and not visit.stop.is_set():
+            try:
+                return self._background.get(self, f"{recipe.writers} {mnist.checksum}", make, DRAWING)
+            except Busy as busy:
+                yield {"status": str(busy)}
+                visit.stop.wait(UPDATE_SECONDS)
+        return mnist
 
     def _train(self, visit: Visit, recipe: Recipe, data: Data, seed: int, strokes: Strokes) -> Iterator[dict[str, Any]]:
         yield {"status": f"Preparing {recipe.name}…"}
-        mnist = data
-        while recipe.writers and data is mnist:
-            try:
-                data = self._background.get(self, recipe.name, partial(self._draw_hands, mnist, recipe), DRAWING)
-            except Busy as busy:
-                yield {"status": str(busy)}
-                if visit.stop.wait(UPDATE_SECONDS):
-                    yield {"status": NOTHING_LEARNED}
-                    return
         drawing = None
         with suppress(DemoError):  # a drawing that cannot be read is no reason not to train
             drawing = strokes_to_image(strokes)
         if drawing is not None and not drawing.any():
             drawing = None
-        run = Run(recipe, data, seed, drawing, self.max_seconds, visit.stop)
+        run = Run(recipe, data, seed, drawing, self.max_seconds, self.device, visit.stop)
         scene = set_scene(run)
         try:
             while not run.wait(UPDATE_SECONDS):
                 yield scene | tell(run)
-        finally:  # also where the page is closed and Gradio drops this generator
-            run.stop.set()
-            run.wait()
+        except GeneratorExit:  # Gradio closes it on its event loop, where nobody may wait for the thread
+            run.drop()
+            raise
         if not run.record or not run.model:
             curves = scene | tell(run) if run.last else {}
             yield curves | {"status": run.problem or NOTHING_LEARNED}
@@ -192,18 +195,18 @@ class Handlers:
         }
 
     def stop(self, request: gr.Request) -> None:
-        self.shelf.visit(session(request)).stop.set()
+        self.shelf.stop(session(request))
 
     @friendly
     def upload(self, path: str, request: gr.Request) -> dict[str, Any]:
-        """Take a checkpoint into the visit's list, checked as any; its file is not kept."""
+        """Take a checkpoint into the visit's list, checked as any."""
         file = Path(path)
+        if file.stat().st_size > MAX_UPLOAD_BYTES:
+            raise InputError(f"{file.name} is too large; a network of this project has at most 3 MB.")
         try:
             model, record = load_checkpoint(file)
         except CheckpointError as error:
             raise InputError(str(error).replace(str(file), file.name)) from None  # its place is nobody's business
-        finally:
-            file.unlink(missing_ok=True)
         visit = self.shelf.visit(session(request))
         key = visit.keep(model, record, "uploaded")
         status = f"{visit.trained[key].name} is here: choose it in Draw or Browse."
@@ -246,9 +249,12 @@ def show_batch(recipe: Recipe, data: Data, seed: int) -> str:
     return f'<figure><figcaption>{caption}</figcaption><img src="{figures.sprite(both)}" alt=""></figure>'
 
 
-def _rest() -> tuple:
-    """Start and Stop as they are while nothing runs."""
-    return gr.Button(interactive=True), gr.Button(interactive=False)
+@dataclass(frozen=True)
+class TrainTab:
+    """What other parts of the page may tie to."""
+
+    loaded: Dependency  # the event that is done when the data have come
+    check: dict  # the event that looks at the recipe anew, as keywords of `.then()`
 
 
 def build(
@@ -261,14 +267,13 @@ def build(
     *,
     slots: int,
     max_seconds: float,
-) -> Dependency:
+) -> TrainTab:
     """Lay out the tab and wire it; call inside `tab`.
 
     The drawing on `pad` is read as training goes on; `picker` in Draw and `explorer` in Browse will offer the trained
-    models. `slots` trainings run at once, each for at most `max_seconds`. Returns the event that is done when the
-    data have come.
+    models. `slots` trainings run at once, each for at most `max_seconds`.
     """
-    handlers = Handlers(shelf, data, Line(slots), max_seconds)
+    handlers = Handlers(shelf, data, Line(slots), max_seconds, default_device())
 
     recipe = gr.Dropdown(handlers.choices(), value=DEFAULT, label="Recipe", elem_id="recipe")
     words = gr.Markdown(elem_id="recipe-words")
@@ -282,20 +287,23 @@ def build(
         upload = gr.UploadButton("Upload a network", file_types=[SUFFIX], elem_id="upload", min_width=160)
     monitor = Monitor(handlers.download, elem_id="monitor")
 
-    checked = [*fields, words, batch, start]
+    check: dict[str, Any] = {
+        "fn": handlers.check,
+        "inputs": [recipe, filled, *fields],
+        "outputs": [filled, *fields, words, batch, start],
+        **PRIVATE,
+    }
     loaded = tab.select(handlers.load, None, words, concurrency_limit=None, **PRIVATE)
-    described: dict[str, Any] = {"concurrency_limit": None, "trigger_mode": "always_last", **PRIVATE}
-    loaded.success(handlers.check, [recipe, *fields], checked, **described)
-    recipe.input(handlers.choose, recipe, [filled, *checked], **described)
-    for each in fields:
-        each.input(handlers.check, [recipe, *fields], checked, **described)
+    loaded.success(**check)
+    gr.on([recipe.input, *(each.input for each in fields)], trigger_mode="always_last", **check)
 
     prepared = start.click(handlers.prepare, None, [start, stop], queue=False, **PRIVATE)
     training = prepared.then(handlers.run, [recipe, pad, filled, *fields], monitor, concurrency_limit=None, **PRIVATE)
-    training.then(_rest, None, [start, stop], queue=False, **PRIVATE)
+    training.then(lambda: gr.Button(interactive=False), None, stop, queue=False, **PRIVATE)
+    training.then(**check)
     training.then(handlers.offer, picker, [picker, explorer], queue=False, **PRIVATE)
     stop.click(handlers.stop, None, None, queue=False, **PRIVATE)
     uploaded = upload.upload(handlers.upload, upload, monitor, **PRIVATE)
     uploaded.then(handlers.offer, picker, [picker, explorer], queue=False, **PRIVATE)
     monitor.select(handlers.use, None, picker, queue=False, **PRIVATE)
-    return loaded
+    return TrainTab(loaded, check)

@@ -116,6 +116,7 @@ function showLooks() {
 function showRuns() {
   find('.runs').hidden = !runs.length;
   const body = find('tbody');
+  const held = body.contains(document.activeElement) ? document.activeElement.ariaLabel : null;
   body.textContent = '';
   for (const run of runs) {
     const line = make('tr', body);
@@ -144,6 +145,7 @@ function showRuns() {
       button.addEventListener('click', use);
     }
   }
+  if (held) [...body.querySelectorAll('input, button')].find((node) => node.ariaLabel === held)?.focus(); // the keyboard's place
 }
 
 function goto(tab, then) {
@@ -160,6 +162,7 @@ async function download(key) {
 function show(news) {
   if (!news) return;
   find('.status').textContent = news.status ?? '';
+  if (!news.curves || news.key) find('.spoken').textContent = news.status ?? ''; // the rest is told five times a second
   if (news.kept) { // a run that had to make room is gone
     for (let i = runs.length - 1; i >= 0; i -= 1) if (!news.kept.includes(runs[i].key)) runs.splice(i, 1);
     for (let i = ticked.length - 1; i >= 0; i -= 1) if (!news.kept.includes(ticked[i])) ticked.splice(i, 1);
