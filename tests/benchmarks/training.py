@@ -26,6 +26,7 @@ from mnist_demo import RECIPES, Data, Recipe, evaluate, load_mnist, train
 from mnist_demo.data import DATA_FOLDER
 from mnist_demo.models import Dropout
 from mnist_demo.reports import percent, table
+from mnist_demo.ui.run import Run
 from tests.benchmarks.rows import Row, at_most, print_rows
 
 GOAL = 0.99
@@ -70,6 +71,7 @@ def main() -> int:
     rows.append(Row(what, str(reached), f"at least {least}", reached >= least))
     seconds = median(seconds for seconds, _ in results)
     rows.append(at_most("`fast`: seconds of training, median", seconds, 2.0, "{:.2f}".format))
+    rows.append(at_most("Stop to the end of a training, slowest of 20, ms", slowest_stop(data), 300, "{:.0f}".format))
     rows.append(Row("PyTorch's MNIST example, trained plainly: seconds to 99 %", pytorch_example(folder), "", True))
     return print_rows(rows)
 
@@ -80,6 +82,23 @@ def train_here(recipe: Recipe, data: Data, seed: int = 0) -> tuple[float, float]
     with closing(train(model, data, recipe, seed=seed)) as training:
         seconds = [progress.seconds for progress in training][-1]
     return seconds, evaluate(model, data.test).accuracy
+
+
+def slowest_stop(data: Data) -> float:
+    """Ms from Stop on the page until training has ended, for stops at moments of any kind: steps, augmentation,
+    evaluation."""
+    times = []
+    for i in range(20):
+        run = Run(RECIPES[("cnn", "mlp-512-augmented")[i % 2]], data, i, None, 60)
+        time.sleep(0.3 + 0.3 * i)
+        stopped = time.perf_counter()
+        run.stop.set()
+        while not run.has_trained:
+            time.sleep(0.001)
+        times.append(1000 * (time.perf_counter() - stopped))
+        run.drop()
+        run.wait()
+    return max(times)
 
 
 def train_plainly(recipe: Recipe, folder: Path, seed: int = 0) -> tuple[float, float]:
