@@ -69,8 +69,9 @@ MODELS: dict[str, Callable[[], nn.Sequential]] = {
         nn.Flatten(), nn.Linear(784, 512), nn.Sigmoid(), nn.Linear(512, 256), nn.Sigmoid(), nn.Linear(256, 10)
     ),
     "conv5 16, conv5 32, linear": lambda: nn.Sequential(
-        *(nn.Conv2d(1, 16, kernel_size=5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),  # (N, 16, 14, 14)
-        *(nn.Conv2d(16, 32, kernel_size=5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),  # (N, 32, 7, 7)
+        # The document has ReLU before the pooling, which gives the same, and takes 1.6 times as long to train.
+        *(nn.Conv2d(1, 16, kernel_size=5, padding=2), nn.MaxPool2d(2), nn.ReLU()),  # (N, 16, 14, 14)
+        *(nn.Conv2d(16, 32, kernel_size=5, padding=2), nn.MaxPool2d(2), nn.ReLU()),  # (N, 32, 7, 7)
         nn.Flatten(),
         _xavier(nn.Linear(32 * 7 * 7, 10)),
     ).to(memory_format=torch.channels_last),  # the layout in which CPUs convolve fastest

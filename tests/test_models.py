@@ -1,3 +1,4 @@
+import copy
 import itertools
 
 import pytest
@@ -39,6 +40,22 @@ def test_parameters_are_those_of_the_documents_networks():
         "conv6 16, conv3 32, 256": 139_434,
         SKETCH: 295_932,
     }
+
+
+def test_pooling_before_relu_is_the_documents_network():
+    model, images = build_model("conv5 16, conv5 32, linear"), torch.rand(20, 1, 28, 28)
+    one, two, last = model[0], model[3], model[7]
+    documents = torch.nn.Sequential(
+        *(one, torch.nn.ReLU(), torch.nn.MaxPool2d(2), two, torch.nn.ReLU(), torch.nn.MaxPool2d(2)),
+        *(torch.nn.Flatten(), last),
+    )
+    gradients = []
+    for network in (model, documents):
+        network.zero_grad()
+        network(images).square().sum().backward()
+        gradients.append([copy.deepcopy(each.grad) for each in (*one.parameters(), *two.parameters())])
+    torch.testing.assert_close(model(images), documents(images))
+    torch.testing.assert_close(*gradients)
 
 
 def test_a_seed_decides_the_first_weights_and_leaves_torchs_own_generator_alone():

@@ -34,7 +34,7 @@ def test_a_network_is_told_in_words():
         "784 pixels → 512 units, ReLU, dropout → 120 units, ReLU → 84 units, ReLU → 10 outputs"
     )
     assert told["cnn"] == (
-        "784 pixels → 16 maps (5x5), ReLU, max pooling → 32 maps (5x5), ReLU, max pooling → 10 outputs"
+        "784 pixels → 16 maps (5x5), max pooling, ReLU → 32 maps (5x5), max pooling, ReLU → 10 outputs"
     )
     assert "→ 32 maps (3x3, every second place), batch norm, ReLU →" in told["sketch"]
 

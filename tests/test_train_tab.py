@@ -115,7 +115,7 @@ def test_a_chosen_recipe_is_told_in_words_with_its_time(handlers: tab.Handlers):
     filled, *fields, words, batch, start = handlers.check(VISITOR, "cnn", "fast", *values_of(RECIPES["fast"]).values())
     assert filled == "cnn"
     assert [field.get("value") for field in fields] == list(values_of(RECIPES["cnn"]).values())
-    assert words.startswith("**784 pixels → 16 maps (5x5), ReLU, max pooling → 32 maps")
+    assert words.startswith("**784 pixels → 16 maps (5x5), max pooling, ReLU → 32 maps")
     assert "28,938 parameters" in words and "of training here" in words and start.interactive
     assert batch.startswith("<figure>") and "20 training digits" in batch
 

@@ -1,6 +1,7 @@
 """The Train tab: choose a recipe and its values, watch it learn, and draw with the network that comes of it."""
 
 import base64
+import threading
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -128,7 +129,7 @@ class Handlers:
         if visit.is_training:
             raise InputError("A training of yours is under way already; stop it, or wait for its end.")
         visit.is_training = True
-        visit.stop.clear()
+        visit.stop = threading.Event()  # a run that has not quite ended keeps its own
         try:
             data = yield from self._prepare_data(visit, recipe, data)
             with self.line.enter() as place:

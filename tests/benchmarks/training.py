@@ -118,8 +118,12 @@ def train_plainly(recipe: Recipe, folder: Path, seed: int = 0) -> tuple[float, f
 
 
 def plain_network(recipe: Recipe) -> nn.Module:
-    """The recipe's network with PyTorch's own dropout."""
-    return nn.Sequential(*(nn.Dropout(layer.p) if isinstance(layer, Dropout) else layer for layer in recipe.build()))
+    """The recipe's network as the tutorials have it: PyTorch's own dropout and layout, pooling after ReLU."""
+    layers = [nn.Dropout(layer.p) if isinstance(layer, Dropout) else layer for layer in recipe.build()]
+    for i, layer in enumerate(layers[:-1]):
+        if isinstance(layer, nn.MaxPool2d) and isinstance(layers[i + 1], nn.ReLU):
+            layers[i : i + 2] = layers[i + 1], layer
+    return nn.Sequential(*layers).to(memory_format=torch.contiguous_format)
 
 
 def run_epoch(model: nn.Module, loader: DataLoader, optimizer: torch.optim.Optimizer) -> float:

@@ -1,7 +1,7 @@
 // Draws the run that is under way and keeps those that have ended. Runs at the first visit; Gradio gives element, props,
 // watch, trigger and server. All text goes in as text, never as HTML.
 const find = (selector) => element.querySelector(selector);
-const LEFT = 44, RIGHT = 548, TOP = 10, BOTTOM = 222; // of the plots, in the unit of their viewBox
+const LEFT = 76, RIGHT = 548, TOP = 10, BOTTOM = 222; // of the plots, in the unit of their viewBox
 const FLOORS = [98, 95, 90, 80, 50, 0]; // where the axis of accuracies may begin
 const runs = []; // those that have ended, newest first
 const ticked = []; // keys of at most two, whose curves are shown
@@ -130,8 +130,9 @@ function showRuns() {
       showRuns();
       draw();
     });
-    for (const text of [run.name, run.changes, run.accuracy, run.seconds, run.passed]) make('td', line, text);
+    make('td', line, run.name);
     const uses = make('td', line);
+    for (const text of [run.accuracy, run.seconds, run.passed, run.changes]) make('td', line, text);
     for (const [text, use] of [
       ['Draw', () => goto('draw', () => trigger('select', { key: run.key }))],
       ['Browse', () => goto('browse', () => {
