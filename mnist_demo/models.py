@@ -3,11 +3,14 @@
 All take float32 (N, 1, 28, 28) in [0, 1] and give logits: (N, 10), or (N, 12) where they also know what is no digit.
 """
 
+import itertools
+import math
 import threading
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv2d
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mnist_demo.errors import InputError
@@ -35,6 +38,30 @@ class Dropout(nn.Module):
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
+
+
+class CosineConv(nn.Module):
+    """A convolution whose filters are not learned: the lowest functions of the two-dimensional discrete cosine
+    transform (N. Ahmed, T. Natarajan and K. R. Rao, 1974) of norm 1, and the negative of each.
+
+    float32 (N, 1, H, W) to (N, channels, H', W'). It has no gradients to compute, which is what it is for.
+    """
+
+    def __init__(self, channels: int, size: int, stride: int):
+        super().__init__()
+        self.size, self.stride = size, stride
+        frequencies = sorted(itertools.product(range(size), repeat=2), key=lambda pair: (math.hypot(*pair), pair))
+        place = (torch.arange(size) + 0.5) * math.pi / size
+        waves = [torch.outer(torch.cos(i * place), torch.cos(j * place)) for i, j in frequencies[: channels // 2]]
+        filters = torch.stack([wave / wave.norm() for wave in waves])[:, None]
+        self.filters: Tensor
+        self.register_buffer("filters", torch.cat([filters, -filters]), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return conv2d(x, self.filters, stride=self.stride)
+
+    def extra_repr(self) -> str:
+        return f"{len(self.filters)}, size={self.size}, stride={self.stride}"
 
 
 def _xavier(layer: nn.Linear) -> nn.Linear:
@@ -75,9 +102,9 @@ MODELS: dict[str, Callable[[], nn.Sequential]] = {
         nn.Flatten(),
         _xavier(nn.Linear(32 * 7 * 7, 10)),
     ).to(memory_format=torch.channels_last),  # the layout in which CPUs convolve fastest
-    "conv6 16, conv3 32, 256": lambda: nn.Sequential(
+    "cosine6 16, conv3 32, 256": lambda: nn.Sequential(
         nn.ZeroPad2d(-2),  # (N, 1, 24, 24): without a margin that is nearly always empty
-        *(nn.Conv2d(1, 16, kernel_size=6, stride=2, bias=False), nn.BatchNorm2d(16), nn.ReLU()),  # (N, 16, 10, 10)
+        *(CosineConv(16, size=6, stride=2), nn.ReLU()),  # (N, 16, 10, 10)
         *(
             nn.Conv2d(16, 32, kernel_size=3, bias=False),
             nn.MaxPool2d(2),

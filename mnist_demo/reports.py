@@ -8,7 +8,7 @@ from torch import nn
 
 from mnist_demo.checkpoints import Record
 from mnist_demo.evaluation import Evaluation
-from mnist_demo.models import Dropout, count_parameters
+from mnist_demo.models import CosineConv, Dropout, count_parameters
 from mnist_demo.recipes import Recipe
 
 _WORDS: dict[type[nn.Module], str] = {
@@ -63,13 +63,18 @@ def describe_network(model: nn.Sequential) -> str:
     last = [layer for layer in model if isinstance(layer, nn.Linear)][-1]
     for layer in model:
         if isinstance(layer, nn.Conv2d):
-            stride = ", every second place" if layer.stride[0] == 2 else ""
-            parts.append(f"{layer.out_channels} maps ({layer.kernel_size[0]}x{layer.kernel_size[1]}{stride})")
+            parts.append(f"{layer.out_channels} maps ({_size(layer.kernel_size[0], layer.stride[0])})")
+        elif isinstance(layer, CosineConv):
+            parts.append(f"{len(layer.filters)} maps (fixed cosine waves {_size(layer.size, layer.stride)})")
         elif isinstance(layer, nn.Linear):
             parts.append(f"{layer.out_features} {'outputs' if layer is last else 'units'}")
         elif word := _WORDS.get(type(layer)):
             parts[-1] += f", {word}"
     return " → ".join(parts)
+
+
+def _size(kernel: int, stride: int) -> str:
+    return f"{kernel}x{kernel}" + (", every second place" if stride == 2 else "")
 
 
 def recipe_table(recipes: dict[str, Recipe], records: dict[str, Record]) -> str:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mnist_demo.errors import InputError
-from mnist_demo.models import MODELS, Dropout, build_model, count_parameters, for_reading
+from mnist_demo.models import MODELS, CosineConv, Dropout, build_model, count_parameters, for_reading
 
 SKETCH = "conv3 16-32-64-64-128-128, linear"  # ours; the others are the documents'
 
@@ -37,7 +37,7 @@ def test_parameters_are_those_of_the_documents_networks():
         "784-128-10 ReLU, dropout": 101_770,
         "784-512-256-10 sigmoid": 535_818,
         "conv5 16, conv5 32, linear": 28_938,
-        "conv6 16, conv3 32, 256": 139_434,
+        "cosine6 16, conv3 32, 256": 138_826,
         SKETCH: 295_932,
     }
 
@@ -56,6 +56,19 @@ def test_pooling_before_relu_is_the_documents_network():
         gradients.append([copy.deepcopy(each.grad) for each in (*one.parameters(), *two.parameters())])
     torch.testing.assert_close(model(images), documents(images))
     torch.testing.assert_close(*gradients)
+
+
+def test_cosine_filters_are_orthonormal_waves_with_their_negatives_and_nothing_to_learn():
+    layer = CosineConv(16, size=6, stride=2)
+    waves = layer.filters[:8].flatten(1)
+    torch.testing.assert_close(waves @ waves.T, torch.eye(8))
+    torch.testing.assert_close(layer.filters[8:], -layer.filters[:8])
+    assert (waves[0] == waves[0, 0]).all() and list(layer.parameters()) == [] and layer.state_dict() == {}
+    image = torch.rand(2, 1, 24, 24)
+    maps = layer(image)
+    assert maps.shape == (2, 16, 10, 10)
+    corner = image[1, 0, 2:8, 18:24].flatten()  # under the second row, last column
+    torch.testing.assert_close(maps[1, :8, 1, 9], waves @ corner)
 
 
 def test_a_seed_decides_the_first_weights_and_leaves_torchs_own_generator_alone():

@@ -37,6 +37,9 @@ def test_a_network_is_told_in_words():
         "784 pixels → 16 maps (5x5), max pooling, ReLU → 32 maps (5x5), max pooling, ReLU → 10 outputs"
     )
     assert "→ 32 maps (3x3, every second place), batch norm, ReLU →" in told["sketch"]
+    assert told["fast"].startswith(
+        "784 pixels, cropped to 24x24 → 16 maps (fixed cosine waves 6x6, every second place), ReLU → 32 maps (3x3)"
+    )
 
 
 def test_recipes_without_a_checkpoint_say_so():

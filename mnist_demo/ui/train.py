@@ -1,37 +1,35 @@
 """The Train tab: choose a recipe and its values, watch it learn, and draw with the network that comes of it."""
 
-import base64
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
 import torch
 from gradio.events import Dependency
 
-from mnist_demo.checkpoints import SUFFIX, load_checkpoint, to_bytes
+from mnist_demo.checkpoints import SUFFIX
 from mnist_demo.data import Data
-from mnist_demo.errors import CheckpointError, DemoError, InputError
+from mnist_demo.errors import DemoError, InputError
 from mnist_demo.handwriting import handwriting_data
 from mnist_demo.hardware import default_device, on_all_cores
 from mnist_demo.models import count_parameters
 from mnist_demo.pendigits import FILE as PEN_FILE
 from mnist_demo.pendigits import load_pen_digits
 from mnist_demo.recipes import RECIPES, Recipe, find_recipe
-from mnist_demo.reports import describe_network, describe_training, percent
+from mnist_demo.reports import describe_network, describe_training
 from mnist_demo.strokes import Strokes, strokes_to_image
 from mnist_demo.training import estimate_seconds, split, with_copy
-from mnist_demo.ui import figures
+from mnist_demo.ui import figures, kept
 from mnist_demo.ui.background import Background, Busy, Report
 from mnist_demo.ui.events import PRIVATE, friendly, session
 from mnist_demo.ui.explorer import Explorer
+from mnist_demo.ui.kept import entry
 from mnist_demo.ui.line import Line
-from mnist_demo.ui.monitor import Monitor, say_changes, say_seconds, set_scene, tell
+from mnist_demo.ui.monitor import Monitor, say_seconds, set_scene, tell
 from mnist_demo.ui.recipe_fields import Values, build_field, read_values, update_field, values_of
 from mnist_demo.ui.run import Run
 from mnist_demo.ui.shared_data import SharedData
@@ -40,8 +38,7 @@ from mnist_demo.ui.sketchpad import Sketchpad
 
 UPDATE_SECONDS = 0.2  # between two updates of the page
 DEFAULT = "fast"  # the recipe that is offered first
-BATCH = 20  # digits in the strip that shows what the network will see
-MAX_UPLOAD_BYTES = 4_000_000
+STRIP = figures.WALL_COLUMNS  # digits in a row of the strip that shows what the network will see
 DRAWING = "Drawing people's pen strokes as it will learn them, about 20 s…"
 NOTHING_LEARNED = "Stopped before the first step; nothing was learned."
 
@@ -174,80 +171,25 @@ class Handlers:
             return
         key = visit.keep(run.model, run.record)
         came_to = run.record.steps / scene["steps_per_epoch"]
-        yield scene | tell(run) | self._enter(visit, key) | {"epochs": came_to}
+        yield scene | tell(run) | entry(visit, key) | {"epochs": came_to}
 
     def _draw_hands(self, mnist: Data, recipe: Recipe, report: Report) -> Data:
         assert self.data.folder  # or else it lacks its data
         return handwriting_data(mnist, load_pen_digits(self.data.folder), recipe.writers)
 
-    def _enter(self, visit: Visit, key: str) -> dict[str, Any]:
-        """What the monitor's list says of a network of the visit."""
-        classifier = visit.trained[key]
-        record = classifier.record
-        assert record  # it was trained or uploaded
-        changes = record.recipe.changes(RECIPES[record.recipe.name]) if record.recipe.name in RECIPES else {}
-        return {
-            "key": key,
-            "kept": list(visit.trained),
-            "name": classifier.name,
-            "changes": say_changes(changes, record.seed),
-            "accuracy": percent(record.test_accuracy),
-            "seconds": f"{record.seconds:.1f}",
-        }
-
     def stop(self, request: gr.Request) -> None:
         self.shelf.stop(session(request))
-
-    @friendly
-    def upload(self, path: str, request: gr.Request) -> dict[str, Any]:
-        """Take a checkpoint into the visit's list, checked as any."""
-        file = Path(path)
-        if file.stat().st_size > MAX_UPLOAD_BYTES:
-            raise InputError(f"{file.name} is too large; a network of this project has at most 3 MB.")
-        try:
-            model, record = load_checkpoint(file)
-        except CheckpointError as error:
-            raise InputError(str(error).replace(str(file), file.name)) from None  # its place is nobody's business
-        visit = self.shelf.visit(session(request))
-        key = visit.keep(model, record, "uploaded")
-        status = f"{visit.trained[key].name} is here: choose it in Draw or Browse."
-        return {"status": status, "passed": ""} | self._enter(visit, key)
-
-    def download(self, query: Any) -> dict[str, Any]:
-        """The file of a visit's network, in base64, or an error."""
-        try:
-            key = query.get("key") if isinstance(query, dict) else None
-            classifier = self.shelf.find(key or "")
-            if classifier.name == key or classifier.record is None:
-                raise InputError("Only a network of this visit can be downloaded here.")
-        except InputError as error:
-            return {"error": str(error)}
-        content = base64.b64encode(to_bytes(classifier.model, classifier.record)).decode()
-        return {"name": f"{classifier.name}{SUFFIX}", "kind": "application/octet-stream", "content": content}
-
-    def offer(self, chosen: str, request: gr.Request) -> tuple[gr.Dropdown, list]:
-        """For Draw and for Browse, the models there are now; what was chosen stays, unless it had to make room."""
-        choices = self.shelf.choices(session(request))
-        stays = chosen in (key for _, key in choices)
-        return gr.Dropdown(choices, value=chosen if stays else self.shelf.default()), choices
-
-    @friendly
-    def use(self, event: gr.EventData, request: gr.Request) -> gr.Dropdown:
-        """Choose a run's network in Draw."""
-        key = event._data.get("key", "") if isinstance(event._data, dict) else ""
-        self.shelf.find(key)  # raises where it is gone
-        return gr.Dropdown(self.shelf.choices(session(request)), value=key)
 
 
 def show_batch(recipe: Recipe, data: Data, seed: int) -> str:
     """A strip of digits as the network will see them, as a picture."""
     generator = torch.Generator().manual_seed(seed)
     learned, _ = split(data.train, recipe)
-    few = learned[torch.randperm(len(learned), generator=generator)[:BATCH]]
+    few = learned[torch.randperm(len(learned), generator=generator)[: min(STRIP, recipe.batch_size)]]
     seen = with_copy(few, recipe, generator).images[:, 0].numpy()
-    both = np.concatenate([seen[:BATCH], seen[BATCH:]]) if len(seen) > BATCH else seen
-    caption = f"{len(both)} training digits as the network will see them"
-    return f'<figure><figcaption>{caption}</figcaption><img src="{figures.sprite(both)}" alt=""></figure>'
+    copies = ", and a copy of each," if len(seen) > len(few) else ""
+    caption = f"{len(few)} training digits{copies} as the network will see them, in batches of {recipe.batch_size}"
+    return f'<figure><figcaption>{caption}</figcaption><img src="{figures.sprite(seen)}" alt=""></figure>'
 
 
 @dataclass(frozen=True)
@@ -274,7 +216,7 @@ def build(
     The drawing on `pad` is read as training goes on; `picker` in Draw and `explorer` in Browse will offer the trained
     models. `slots` trainings run at once, each for at most `max_seconds`.
     """
-    handlers = Handlers(shelf, data, Line(slots), max_seconds, default_device())
+    handlers, networks = Handlers(shelf, data, Line(slots), max_seconds, default_device()), kept.Handlers(shelf)
 
     recipe = gr.Dropdown(handlers.choices(), value=DEFAULT, label="Recipe", elem_id="recipe")
     words = gr.Markdown(elem_id="recipe-words")
@@ -286,7 +228,7 @@ def build(
         start = gr.Button("Start", variant="primary", elem_id="start", interactive=False, min_width=120)
         stop = gr.Button("Stop", interactive=False, elem_id="stop", min_width=120)
         upload = gr.UploadButton("Upload a network", file_types=[SUFFIX], elem_id="upload", min_width=160)
-    monitor = Monitor(handlers.download, elem_id="monitor")
+    monitor = Monitor(networks.download, elem_id="monitor")
 
     check: dict[str, Any] = {
         "fn": handlers.check,
@@ -302,9 +244,9 @@ def build(
     training = prepared.then(handlers.run, [recipe, pad, filled, *fields], monitor, concurrency_limit=None, **PRIVATE)
     training.then(lambda: gr.Button(interactive=False), None, stop, queue=False, **PRIVATE)
     training.then(**check)
-    training.then(handlers.offer, picker, [picker, explorer], queue=False, **PRIVATE)
+    training.then(networks.offer, picker, [picker, explorer], queue=False, **PRIVATE)
     stop.click(handlers.stop, None, None, queue=False, **PRIVATE)
-    uploaded = upload.upload(handlers.upload, upload, monitor, **PRIVATE)
-    uploaded.then(handlers.offer, picker, [picker, explorer], queue=False, **PRIVATE)
-    monitor.select(handlers.use, None, picker, queue=False, **PRIVATE)
+    uploaded = upload.upload(networks.upload, upload, monitor, **PRIVATE)
+    uploaded.then(networks.offer, picker, [picker, explorer], queue=False, **PRIVATE)
+    monitor.select(networks.use, None, picker, queue=False, **PRIVATE)
     return TrainTab(loaded, check)

@@ -31,7 +31,9 @@ def test_a_network_learns_and_then_draws_and_browses(page: Page):
     expect_answer(page, "7")
     open_training(page)
     expect(page.locator("#recipe-words")).to_contain_text("784 pixels → 10 outputs: 7,850 parameters.")
-    expect(page.locator("#batch figcaption")).to_have_text("20 training digits as the network will see them")
+    expect(page.locator("#batch figcaption")).to_have_text(
+        "20 training digits as the network will see them, in batches of 100"
+    )
     page.locator("#start").click()
     expect(page.locator(STATUS)).to_contain_text("Finished after")
     expect(page.locator("#start")).to_be_enabled()
