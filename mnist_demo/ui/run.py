@@ -24,8 +24,8 @@ from mnist_demo.training import Progress, split, train
 
 logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.2  # between two looks at what it reads meanwhile
-MEASURE_SHARE = 0.25  # of the time of training that measuring the accuracy may take beside
-FIRST_MEASURE = 0.25  # seconds that the first measuring is taken to need
+MEASURE_SHARE = 0.3  # of the time of training that measuring the accuracy may take beside
+FIRST_MEASURE = 0.1  # seconds that the first measuring is taken to need
 SAMPLE = 24  # test digits that are looked at
 SEEN = 2_000  # training digits whose accuracy is measured
 POINTS = 240  # of a curve
