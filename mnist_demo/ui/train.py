@@ -222,7 +222,8 @@ def build(
     words = gr.Markdown(elem_id="recipe-words")
     with gr.Accordion("Its values", open=False, elem_id="values"), gr.Row():
         fields = [build_field(name, value) for name, value in values_of(find_recipe(DEFAULT)).items()]
-    filled = gr.State(DEFAULT)  # the recipe whose values stand in the fields
+        # The recipe whose values stand in the fields: kept where they are, since a server's gr.State would change first.
+        filled = gr.Textbox(DEFAULT, visible=False)
     batch = gr.HTML(elem_id="batch")
     with gr.Row():
         start = gr.Button("Start", variant="primary", elem_id="start", interactive=False, min_width=120)

@@ -2,11 +2,12 @@ import re
 import time
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from mnist_demo.practice import design_strokes
 from mnist_demo.recipes import RECIPES
-from mnist_demo.reports import describe_network
+from mnist_demo.reports import describe_network, describe_training
 from tests.browser import choose, draw_with_mouse, expect_answer, open_pad
 from tests.page.test_browse import CELLS, SUMMARY
 
@@ -186,3 +187,17 @@ def test_visitors_wait_in_line_and_a_closed_page_gives_its_place_away(browser: B
     assert time.monotonic() - closed < 15  # and not when its 120 seconds are over
     for page in (waiting, leaving):
         page.close()
+
+
+@pytest.mark.parametrize("are_values_open", [False, True])
+def test_a_slow_browser_shows_the_values_of_the_recipe_that_was_chosen(page: Page, are_values_open: bool):
+    open_training(page)
+    if are_values_open:
+        page.locator("#values button").first.click()
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 6})
+    for recipe in ("cnn", "mlp-128", "softmax"):
+        choose(page, "recipe", recipe)
+        expect(page.locator("#recipe-words")).to_contain_text(describe_network(RECIPES[recipe].build()))
+    page.wait_for_timeout(3000)  # for what might still come
+    expect(page.locator("#recipe-words")).to_contain_text(describe_training(RECIPES["softmax"]))
+    expect(page.locator("#batch figcaption")).to_contain_text("in batches of 100")
