@@ -68,7 +68,9 @@ def test_a_damaged_file_is_told_and_practice_digits_stand_in(small_mnist: Path):
 def test_practice_digits_can_be_asked_for():
     data = SharedData(None)
     assert data.get().name == "practice digits"
-    assert data.loaded is not None and data.loaded.problem == "The app was started with practice digits."
+    made = data.loaded
+    assert made is not None and made.problem == "The app was started with practice digits."
+    assert list(data.follow(again=True)) == [] and data.loaded is made  # nothing else may turn up
 
 
 def test_many_that_wait_share_one_load(monkeypatch: pytest.MonkeyPatch, practice: Data):

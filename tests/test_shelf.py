@@ -8,7 +8,7 @@ from mnist_demo.checkpoints import Record
 from mnist_demo.errors import InputError
 from mnist_demo.recipes import Recipe
 from mnist_demo.ui import shelf as shelf_module
-from mnist_demo.ui.shelf import IDLE_SECONDS, MAX_TRAINED, MAX_VISITS, Shelf
+from mnist_demo.ui.shelf import IDLE_SECONDS, MAX_KEPT, MAX_TRAINED, MAX_VISITS, Shelf
 from tests.conftest import record_of
 
 
@@ -56,9 +56,12 @@ def test_what_visits_may_keep_is_bounded(shelf: Shelf, recipe: Recipe):
     for _ in range(MAX_TRAINED + 2):
         keep(shelf, "a", recipe)
     assert names(shelf, "a") == [*(f"test, yours {i}" for i in range(12, 2, -1)), "test"]
-    for i in range(MAX_VISITS):
+    for i in range(2 * MAX_VISITS):  # pages that keep nothing drive nobody's models out
         shelf.visit(f"visit {i}")
-    assert names(shelf, "a") == ["test"]
+    assert len(names(shelf, "a")) == MAX_TRAINED + 1
+    for i in range(MAX_KEPT):
+        keep(shelf, f"visit {i}", recipe)
+    assert names(shelf, "a") == ["test"] and len(names(shelf, f"visit {MAX_KEPT - 1}")) == 2
 
 
 def test_names_that_are_no_checkpoints_are_not_looked_up_as_paths(shelf: Shelf):

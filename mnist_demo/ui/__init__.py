@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from mnist_demo.data import MNIST_FILES
 from mnist_demo.ui import browse, draw, train
 from mnist_demo.ui.events import PRIVATE, session
-from mnist_demo.ui.limits import LimitBodies
+from mnist_demo.ui.gate import Gate
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf
 
@@ -38,7 +38,7 @@ LAUNCH: dict[str, Any] = {
     "enable_monitoring": False,
     "pwa": False,
     "max_file_size": "10mb",
-    "app_kwargs": {"middleware": [Middleware(LimitBodies)]},
+    "app_kwargs": {"middleware": [Middleware(Gate)]},
 }
 
 

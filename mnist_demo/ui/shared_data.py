@@ -45,7 +45,7 @@ class SharedData:
         With `again`, MNIST is looked for anew where practice digits stand in for it; those stay until it is there.
         """
         with self._lock:
-            wanted = self.loaded is None or (again and self.loaded.problem)
+            wanted = self.loaded is None or (again and self.loaded.problem and self.can_retry)
             if wanted and not self._loading:
                 self._loading = True
                 threading.Thread(target=self._load, name="load data", daemon=True).start()

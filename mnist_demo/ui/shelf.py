@@ -9,6 +9,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +21,9 @@ from mnist_demo.classifier import DEFAULT_MODEL, Classifier
 from mnist_demo.errors import CheckpointError, InputError
 
 logger = logging.getLogger(__name__)
-MAX_VISITS = 100  # visits whose models are kept; the one idle longest is forgotten first
+MAX_VISITS = 1000  # that are remembered; of those that keep no model, the one idle longest is forgotten first
 MAX_TRAINED = 10  # models of a visit, about 2 MB each; the oldest is forgotten first
+MAX_KEPT = 200  # models of all visits; those of the visit idle longest are forgotten first
 IDLE_SECONDS = 3600  # after which a visit's models are forgotten, though its page may still be open
 
 
@@ -114,7 +116,9 @@ class Shelf:
         with self._lock:
             visit = self._visits.setdefault(session, Visit())
             self._touch(session, visit)
-            while len(self._visits) > MAX_VISITS and self._forget_oldest():
+            while len(self._visits) > MAX_VISITS and self._forget_oldest(lambda visit: not visit.trained):
+                pass
+            while sum(len(visit.trained) for visit in self._visits.values()) > MAX_KEPT and self._forget_oldest():
                 pass
             return visit
 
@@ -129,13 +133,14 @@ class Shelf:
         """Note that a visit is in use, and forget those that have not been for long."""
         visit.used = time.monotonic()
         self._visits.move_to_end(session)
-        while self._forget_oldest(before=visit.used - IDLE_SECONDS):
+        while self._forget_oldest(lambda other: other.used < visit.used - IDLE_SECONDS):
             pass
 
-    def _forget_oldest(self, before: float = float("inf")) -> bool:
-        """Forget the visit that was used longest ago and before a time, but none that trains; whether there was one."""
-        for session, visit in self._visits.items():
-            if not visit.is_training and visit.used < before:
+    def _forget_oldest(self, of: Callable[[Visit], bool] = lambda visit: True) -> bool:
+        """Forget the visit that was used longest ago, `of` those, but none that trains and never the newest; whether
+        there was one."""
+        for session, visit in list(self._visits.items())[:-1]:
+            if not visit.is_training and of(visit):
                 del self._visits[session]
                 return True
         return False

@@ -222,7 +222,7 @@ def build(
     words = gr.Markdown(elem_id="recipe-words")
     with gr.Accordion("Its values", open=False, elem_id="values"), gr.Row():
         fields = [build_field(name, value) for name, value in values_of(find_recipe(DEFAULT)).items()]
-        # The recipe whose values stand in the fields: kept where they are, since a server's gr.State would change first.
+        # The recipe whose values stand in the fields; kept beside them, as a gr.State changes before they do.
         filled = gr.Textbox(DEFAULT, visible=False)
     batch = gr.HTML(elem_id="batch")
     with gr.Row():

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from mnist_demo.ui.limits import MAX_BODY, MAX_DRAWING
+from mnist_demo.ui.gate import MAX_BODY, MAX_DRAWING
 
 PAD, ENDPOINT = "gradio_api/component_server/", "gradio_api/run/predict_strokes"
 

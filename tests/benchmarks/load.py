@@ -1,0 +1,307 @@
+"""How many people it serves: python -m tests.benchmarks.load [--people N] [--seconds S] [--soak MINUTES] [--data DIR]
+
+Starts the app and visits it N at a time, for S seconds each: while nobody trains, while somebody does, and four times
+as many. Each person opens a page, draws digits as the pad sends them (one request on its way, the newest drawing wins;
+1.2 s of drawing, then 3 s of looking) and a fifth also browse. Prints a table and exits with 1 where a row is missed.
+With --soak, crowds while trainings run, for so long, and what is left of them: memory, files, threads.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median, quantiles
+
+import aiohttp
+import numpy as np
+import psutil
+
+from mnist_demo.data import DATA_FOLDER
+from mnist_demo.pendigits import FILE as PEN_FILE
+from mnist_demo.pendigits import load_pen_digits
+from mnist_demo.practice import DESIGNS, design_strokes
+from mnist_demo.recipes import find_recipe
+from mnist_demo.reports import table
+from mnist_demo.strokes import resample
+from mnist_demo.ui.recipe_fields import values_of
+from tests.benchmarks.rows import Row, at_most, print_rows
+from tests.conftest import served
+from tests.wire import HEARTBEAT, JOIN, NEWS, SERVER_FUNCTION, Wire, find_server
+
+DRAWING, LOOKING = 1.2, 3.0  # seconds
+MOVES = 72  # of the pen, while one draws
+MEGABYTE = 2**20
+TIMEOUT, ENDLESS = aiohttp.ClientTimeout(total=60), aiohttp.ClientTimeout(total=None)
+
+Drawing = list[list[tuple[float, float]]]
+
+
+@dataclass
+class Person:
+    """One open page, and what its visitor met with."""
+
+    number: int
+    browses: bool
+    answers: list[float] = field(default_factory=list)  # seconds that each took
+    walls: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """What people met with, and what they cost the server."""
+
+    people: list[Person]
+    seconds: float
+    cpu: float  # seconds of all cores
+    own_cpu: float  # the same of the crowd itself, which computes on the same cores
+    memory: list[float]  # of the server in MB, each second
+
+    @property
+    def answers(self) -> list[float]:
+        return [1000 * each for person in self.people for each in person.answers]
+
+    @property
+    def errors(self) -> list[str]:
+        return [error for person in self.people for error in person.errors]
+
+    def line(self, name: str) -> list[str]:
+        marks = quantiles(self.answers, n=100)
+        walls = [1000 * each for person in self.people for each in person.walls]
+        return [
+            name,
+            f"{len(self.answers):,}",
+            f"{len(self.errors)}",
+            *(f"{marks[mark]:.0f}" for mark in (49, 94, 98)),
+            f"{max(self.answers):.0f}",
+            f"{quantiles(walls, n=20)[-1]:.0f}" if len(walls) > 1 else "",
+            f"{self.cpu / self.seconds:.0%}",
+            f"{self.own_cpu / self.seconds:.0%}",
+            f"{max(self.memory):.0f}",
+        ]
+
+
+HEAD = ["people", "drawings", "errors", "p50, ms", "p95", "p99", "max", "walls p95"]
+HEAD += ["server CPU", "crowd's CPU", "memory, MB"]
+
+
+class Visits:
+    """People who come to a page that is served."""
+
+    def __init__(self, address: str, data: Path):
+        self.address, self.wire = address, Wire.of(address)
+        self.drawings = pen_drawings(data) if (data / PEN_FILE).is_file() else design_drawings()
+        self.process = find_server(address)
+
+    async def crowd(self, count: int, seconds: float, trains: bool = False) -> Crowd:
+        people = [Person(number, browses=number % 5 == 4) for number in range(count)]
+        memory: list[float] = []
+        async with (
+            aiohttp.ClientSession(self.address, connector=aiohttp.TCPConnector(limit=0), timeout=TIMEOUT) as client,
+            self.training(client) if trains else nothing(),
+        ):
+            used, own, started = cpu_of(self.process), cpu_of(psutil.Process()), time.monotonic()
+            watching = asyncio.create_task(self.watch(memory))
+            await asyncio.gather(*(self.visit(client, person, started + seconds) for person in people))
+            took = time.monotonic() - started
+            watching.cancel()
+            cost, own_cost = cpu_of(self.process) - used, cpu_of(psutil.Process()) - own
+        return Crowd(people, took, cost, own_cost, memory)
+
+    async def watch(self, memory: list[float]) -> None:
+        while True:
+            memory.append(self.process.memory_info().rss / MEGABYTE)
+            await asyncio.sleep(1)
+
+    async def visit(self, client: aiohttp.ClientSession, person: Person, end: float) -> None:
+        rng = random.Random(person.number)
+        page = asyncio.create_task(self.keep_open(client, f"person{person.number}-{end:.3f}"))
+        await asyncio.sleep(rng.uniform(0, DRAWING + LOOKING))  # people do not come in step
+        while time.monotonic() < end:
+            await self.draw(client, person, rng.choice(self.drawings))
+            rest = time.monotonic() + LOOKING
+            if person.browses:
+                wall = {
+                    "show": rng.choice(["all", "right", "wrong"]),
+                    "order": "random",
+                    "seed": str(rng.randrange(99)),
+                }
+                body = self.wire.call("explorer", "look", {"model": "softmax", **wall})
+                await self.ask(client, body, person, person.walls)
+            await asyncio.sleep(max(0.0, rest - time.monotonic()))
+        page.cancel()
+        with suppress(asyncio.CancelledError):
+            await page
+
+    async def keep_open(self, client: aiohttp.ClientSession, session: str) -> None:
+        """A page tells all the time that it is still there."""
+        async with client.get(f"{HEARTBEAT}{session}", timeout=ENDLESS) as alive:
+            await alive.read()
+
+    async def draw(self, client: aiohttp.ClientSession, person: Person, drawing: Drawing) -> None:
+        points = sum(map(len, drawing))
+        started, sent = time.monotonic(), 0
+        while sent < points:
+            share = min(1.0, (time.monotonic() - started) / DRAWING)
+            drawn = round(share * points)
+            if drawn > sent:
+                body = self.wire.call("pad", "read", {"strokes": beginning(drawing, drawn), "model": "sketch"})
+                await self.ask(client, body, person, person.answers)
+                sent = drawn
+            else:
+                await asyncio.sleep(DRAWING / MOVES)
+
+    async def ask(self, client: aiohttp.ClientSession, body: dict, person: Person, times: list[float]) -> None:
+        started = time.monotonic()
+        try:
+            async with client.post(SERVER_FUNCTION, json=body) as answer:
+                news = await answer.json()
+            if answer.status != 200 or news.get("error"):
+                person.errors.append(f"{answer.status}: {str(news)[:80]}")
+            elif "busy" not in news:  # the wall is not there yet
+                times.append(time.monotonic() - started)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            person.errors.append(repr(error))
+
+    @asynccontextmanager
+    async def training(self, client: aiohttp.ClientSession) -> AsyncIterator[None]:
+        """While this lasts, somebody trains; and somebody does, from its first step to its last line."""
+        session = f"trainer{time.monotonic():.3f}"
+        page = asyncio.create_task(self.keep_open(client, session))
+        values = values_of(find_recipe("cnn")) | {"epochs": 1000}
+        async with client.post(JOIN, json=self.wire.training(session, "cnn", *values.values())) as joined:
+            joined.raise_for_status()
+        async with client.get(NEWS, params={"session_hash": session}, timeout=ENDLESS) as news:
+            async for line in news.content:
+                if b"images a second" in line:
+                    break
+            following = asyncio.create_task(drain(news.content))
+            yield
+            assert not following.done(), "the training ended too soon"
+            following.cancel()
+        page.cancel()  # which ends it
+
+
+async def drain(lines: aiohttp.StreamReader) -> None:
+    async for line in lines:
+        assert b"process_completed" not in line
+
+
+@asynccontextmanager
+async def nothing() -> AsyncIterator[None]:
+    yield
+
+
+def beginning(drawing: Drawing, points: int) -> Drawing:
+    """The first so many points."""
+    drawn = []
+    for stroke in drawing:
+        if points > 0:
+            drawn.append(stroke[:points])
+        points -= len(stroke)
+    return drawn
+
+
+def pen_drawings(folder: Path) -> list[Drawing]:
+    """What the 30 writers wrote, on the pad's field of 1000; every tenth digit."""
+    return [on_pad(written.paths, 2.0) for written in load_pen_digits(folder)[::10]]
+
+
+def design_drawings() -> list[Drawing]:
+    return [on_pad([resample(np.array(stroke, float), 3) for stroke in design_strokes(name)], 8.0) for name in DESIGNS]
+
+
+def on_pad(paths: list[np.ndarray], scale: float) -> Drawing:
+    corner = np.concatenate(paths).min(axis=0)
+    return [[(round(x), round(y)) for x, y in (path - corner) * scale + 100] for path in paths]
+
+
+def cpu_of(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
+
+
+async def measure(visits: Visits, people: int, seconds: float) -> list[Row]:
+    await visits.crowd(5, 6)  # warms up, and has the walls' evaluation made
+    crowds = {
+        f"{people}": await visits.crowd(people, seconds),
+        f"{people}, and a training": await visits.crowd(people, seconds, trains=True),
+        f"{4 * people}": await visits.crowd(4 * people, seconds),
+    }
+    print(table(HEAD, [crowd.line(name) for name, crowd in crowds.items()]))
+    print()
+    alone, beside, many = crowds.values()
+    for error in sorted({error for crowd in crowds.values() for error in crowd.errors})[:5]:
+        print(f"error: {error}", file=sys.stderr)
+    counts = [len(person.answers) for person in alone.people]
+    errors = sum(len(crowd.errors) for crowd in crowds.values())
+    return [
+        at_most(f"{people} people: 95th percentile, ms", quantiles(alone.answers, n=20)[-1], 150, "{:.0f}".format),
+        at_most("the same while somebody trains, ms", quantiles(beside.answers, n=20)[-1], 300, "{:.0f}".format),
+        Row(
+            "drawings of the least served, times the median person's",
+            f"{min(counts) / median(counts):.2f}",
+            "at least 0.50",
+            min(counts) >= 0.5 * median(counts),
+        ),
+        at_most("errors, of any kind", errors, 0, "{:.0f}".format),
+        at_most(f"memory of the server with {4 * people} people, MB", max(many.memory), 1500, "{:.0f}".format),
+    ]
+
+
+async def soak(visits: Visits, people: int, minutes: float) -> list[Row]:
+    """A long visit of many, with a training after the other; and what is left of it."""
+    await visits.crowd(5, 6)
+    end, memory, errors = time.monotonic() + 60 * minutes, [], 0
+    threads = visits.process.num_threads()
+    first = 0.0
+    while time.monotonic() < end:
+        crowd = await visits.crowd(people, 30, trains=True)
+        memory.append(max(crowd.memory))
+        errors += len(crowd.errors)
+        print(f"{len(crowd.answers):,} drawings, {memory[-1]:.0f} MB", file=sys.stderr, flush=True)
+        if len(memory) == 2:
+            first = memory[-1]
+    await asyncio.sleep(5)
+    left = len(visits.process.children(recursive=True))
+    more = visits.process.num_threads() - threads
+    return [
+        at_most(
+            f"memory after {minutes:g} minutes, more than after the first, MB", memory[-1] - first, 50, "{:.0f}".format
+        ),
+        at_most("errors, of any kind", errors, 0, "{:.0f}".format),
+        at_most("processes left", left, 0, "{:.0f}".format),
+        at_most("threads more than before (Gradio's pool has 40)", more, 40, "{:.0f}".format),
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--people", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--soak", type=float, metavar="MINUTES")
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("MNIST_DEMO_DATA") or DATA_FOLDER))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as uploads:
+        os.environ["GRADIO_TEMP_DIR"] = uploads
+        os.environ["MNIST_DEMO_TRAIN_SECONDS"] = "3600"
+        with served(options.data) as address:
+            visits = Visits(address, options.data)
+            if options.soak:
+                rows = asyncio.run(soak(visits, options.people, options.soak))
+                files = sum(path.is_file() for path in Path(uploads).rglob("*"))
+                rows.append(at_most("files left", files, 0, "{:.0f}".format))
+            else:
+                rows = asyncio.run(measure(visits, options.people, options.seconds))
+    return print_rows(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

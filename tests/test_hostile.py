@@ -1,0 +1,308 @@
+"""What somebody who means harm may send, to every endpoint, and what must never come back."""
+
+import json
+import math
+import random
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from mnist_demo.recipes import find_recipe
+from mnist_demo.ui.gate import HEALTH, MAX_AT_ONCE
+from mnist_demo.ui.recipe_fields import values_of
+from tests.conftest import ROOT, served
+from tests.wire import JOIN, NEWS, SERVER_FUNCTION, Wire, find_server
+
+# Every endpoint that Gradio has, reviewed: what of it is served, and why.
+PAGE = "the page itself, its settings and files: public, read-only"
+ASKED = "starts or answers what the page asks: each handler checks what it is given"
+OPEN = "news for one page, by its session's name, which is random"
+FILES = "what a visitor uploaded, by the hash of its content; no other file, no other host"
+SERVED = {
+    "GET /": PAGE,
+    "HEAD /": PAGE,
+    "GET /config": PAGE,
+    "GET /config/": PAGE,
+    "GET /static/{path:path}": PAGE,
+    "GET /assets/{path:path}": PAGE,
+    "GET /favicon.ico": PAGE,
+    "GET /theme.css": PAGE,
+    "GET /robots.txt": PAGE,
+    "GET /gradio_api/theme.css": PAGE,
+    "GET /gradio_api/info": PAGE,
+    "GET /gradio_api/info/": PAGE,
+    "GET /gradio_api/startup-events": "lets Gradio's queue begin; Gradio asks for it at the start",
+    "GET /gradio_api/file={path_or_url:path}": FILES,
+    "HEAD /gradio_api/file={path_or_url:path}": FILES,
+    "GET /gradio_api/upload_progress": OPEN,
+    "GET /gradio_api/heartbeat/{session_hash}": OPEN,
+    "GET /gradio_api/queue/data": OPEN,
+    "GET /gradio_api/call/{api_name}/{event_id}": OPEN,
+    "GET /gradio_api/call/v2/{api_name}/{event_id}": OPEN,
+    "POST /gradio_api/queue/join": ASKED,
+    "POST /gradio_api/run/{api_name}": ASKED,
+    "POST /gradio_api/call/{api_name}": ASKED,
+    "POST /gradio_api/call/v2/{api_name}": ASKED,
+    "POST /gradio_api/component_server": ASKED,
+    "POST /gradio_api/component_server/": ASKED,
+    "POST /gradio_api/cancel": "ends an event of a session, whose name one must know",
+    "POST /gradio_api/reset": "the same",
+    "POST /gradio_api/reset/": "the same",
+    "POST /gradio_api/upload": "10 MB at most into a folder named after the content; deleted after 20 minutes",
+}
+REFUSED = {  # the page does not need them
+    *("GET /openapi.json", "HEAD /openapi.json", "GET /gradio_api/openapi.json"),
+    *("POST /login", "POST /login/", "GET /logout", "GET /svelte/{path:path}", "GET /gradio_api/deep_link"),
+    *("GET /pwa_icon", "GET /pwa_icon/{size}", "GET /manifest.json"),
+    *("GET /monitoring", "GET /monitoring/summary", "GET /monitoring/{key}"),
+    *("GET /gradio_api/user", "GET /gradio_api/user/", "GET /gradio_api/login_check", "GET /gradio_api/login_check/"),
+    *("GET /gradio_api/token", "GET /gradio_api/token/", "GET /gradio_api/app_id", "GET /gradio_api/app_id/"),
+    *("GET /gradio_api/dev/reload", "GET /gradio_api/queue/status", "GET /gradio_api/runs", "GET /gradio_api/runs/"),
+    "GET /gradio_api/custom_component/{id}/{environment}/{type}/{file_name}",
+    *("GET /gradio_api/proxy={url_path:path}", "HEAD /gradio_api/proxy={url_path:path}"),
+    *("POST /gradio_api/stream/{event_id}", "POST /gradio_api/stream/{event_id}/close"),
+    "GET /gradio_api/stream/{session_hash}/{run}/{component_id}/playlist.m3u8",
+    "GET /gradio_api/stream/{session_hash}/{run}/{component_id}/{segment_id}.{ext}",
+    "GET /gradio_api/stream/{session_hash}/{run}/{component_id}/playlist-file",
+    *("GET /gradio_api/file/{path:path}", "POST /gradio_api/process_recording"),
+    *("POST /gradio_api/api/{api_name}", "POST /gradio_api/api/{api_name}/"),
+    *("POST /gradio_api/run/{api_name}/", "POST /gradio_api/call/{api_name}/", "POST /gradio_api/call/v2/{api_name}/"),
+    *("POST /gradio_api/vibe-edit", "POST /gradio_api/vibe-edit/"),
+    *("POST /gradio_api/undo-vibe-edit", "POST /gradio_api/undo-vibe-edit/"),
+    *("GET /gradio_api/vibe-code", "GET /gradio_api/vibe-code/"),
+    *("POST /gradio_api/vibe-code", "POST /gradio_api/vibe-code/"),
+    *("POST /gradio_api/vibe-starter-queries", "POST /gradio_api/vibe-starter-queries/"),
+}
+NOTHING = {"error": "There is nothing here."}
+
+
+# In a process of its own, as Gradio's servers leave sockets open.
+LIST_ENDPOINTS = """
+import gradio
+from mnist_demo.ui import LAUNCH
+
+def walk(routes):
+    for route in routes:
+        if hasattr(route, "original_router"):  # a router that is included
+            walk(route.original_router.routes)
+        else:
+            for method in getattr(route, "methods", None) or [type(route).__name__]:
+                print(method, route.path)
+
+with gradio.Blocks() as page:
+    pass
+walk(page.launch(prevent_thread_lock=True, quiet=True, **LAUNCH)[0].routes)
+"""
+
+
+def test_every_endpoint_has_been_reviewed():
+    listed = subprocess.run([sys.executable, "-c", LIST_ENDPOINTS], cwd=ROOT, capture_output=True, encoding="utf-8")
+    assert set(listed.stdout.splitlines()) == SERVED.keys() | REFUSED, listed.stderr
+
+
+@pytest.mark.parametrize("endpoint", sorted(REFUSED))
+def test_what_the_page_does_not_need_is_not_there(address: str, endpoint: str):
+    method, path = endpoint.split()
+    answer = httpx.request(method, address + re.sub(r"\{[^}]+\}", "x", path).lstrip("/"))
+    assert answer.status_code == 404 and (method == "HEAD" or answer.json() == NOTHING)
+
+
+def test_the_servers_health_can_be_asked(address: str):
+    assert httpx.get(address + HEALTH.lstrip("/")).json() == {"status": "ok"}
+
+
+@dataclass(frozen=True)
+class Server:
+    """An app of its own, which may be maltreated."""
+
+    address: str
+    process: psutil.Process
+    uploads: Path
+
+
+@pytest.fixture(scope="module")
+def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    uploads = tmp_path_factory.mktemp("hostile") / "deep" / "uploads"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(uploads))
+        with served("practice", may_complain=True) as address:
+            yield Server(address, find_server(address), uploads)
+
+
+STRANGE: list[Any] = [
+    *(None, True, 0, -1, 1e308, math.nan, math.inf, 2**70, "", "ß𝟟\u202e\x00", "../../etc/passwd", "${7*7}", "{{7*7}}"),
+    *("<img src=x onerror=alert(1)>", "x" * 5000, [], {}, [[]], [[[]]], [[[0, 0]]], [[[1e300, -1e300]]], [[["a", {}]]]),
+    *({"__proto__": 1}, {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, [[[0, 0]] * 300]),
+    {"strokes": [[[i, i % 7] for i in range(300)]], "model": "sketch", "every": True},
+]
+
+
+def strange(rng: random.Random, depth: int = 0) -> Any:
+    """Something of any kind."""
+    kind = rng.random()
+    if depth < 4 and kind < 0.15:
+        return [strange(rng, depth + 1) for _ in range(rng.randrange(6))]
+    if depth < 4 and kind < 0.3:
+        return {str(strange(rng, 9))[:20]: strange(rng, depth + 1) for _ in range(rng.randrange(6))}
+    return rng.choice(STRANGE)
+
+
+def spoiled(rng: random.Random, body: Any) -> Any:
+    """The body with something else in one place of it, or in all."""
+    if rng.random() < 0.1 or not isinstance(body, dict | list) or not body:
+        return strange(rng)
+    changed = json.loads(json.dumps(body))
+    key = rng.choice(list(body)) if isinstance(body, dict) else rng.randrange(len(body))
+    changed[key] = spoiled(rng, body[key]) if rng.random() < 0.6 else strange(rng)
+    return changed
+
+
+def calls(wire: Wire) -> list[tuple[str, Any]]:
+    """Every kind of request that the page makes, as it should be: path and body."""
+    look = {"model": "softmax", "show": "wrong", "order": "random", "seed": "3", "page": "0", "row": "5"}
+    drawing = {"strokes": [[[10, 10], [90, 10], [40, 100]]], "model": "softmax", "every": False}
+    values = list((values_of(find_recipe("softmax")) | {"epochs": 1}).values())
+    upload = {"path": "/tmp/gradio/x/y.safetensors", "meta": {"_type": "gradio.FileData"}}
+    files = {each["id"] for each in wire.config["components"] if each["type"] in ("image", "uploadbutton")}
+    events = [
+        {
+            "data": [upload if number in files else "softmax" for number in each["inputs"]],
+            "fn_index": each["id"],
+            "session_hash": "fuzz",
+            "event_data": {"key": "x/softmax, yours 1"},
+        }
+        for each in wire.config["dependencies"]
+        if each["backend_fn"]
+    ]
+    return [
+        (SERVER_FUNCTION, wire.call("pad", "read", drawing)),
+        *(
+            (SERVER_FUNCTION, wire.call("explorer", name, look))
+            for name in ("look", "digit", "wall_file", "table_file")
+        ),
+        (SERVER_FUNCTION, wire.call("monitor", "fetch", {"key": "x/softmax, yours 1"})),
+        ("gradio_api/run/predict_strokes", {"data": [drawing["strokes"], "softmax"]}),
+        ("gradio_api/run/predict_image", {"data": ["iVBORw0KGgo=", "softmax"]}),
+        ("gradio_api/call/predict_strokes", {"data": [drawing["strokes"], "softmax"]}),
+        ("gradio_api/call/v2/predict_image", {"image": "iVBORw0KGgo=", "model": "softmax"}),
+        *(("gradio_api/run/predict", event) for event in events),
+        *((JOIN, event) for event in events),
+        (JOIN, wire.training("fuzz", "softmax", *values)),
+        ("gradio_api/cancel", {"session_hash": "fuzz", "fn_index": 1, "event_id": "x"}),
+        ("gradio_api/reset", {"event_id": "x"}),
+        ("gradio_api/upload", {}),
+    ]
+
+
+SECRETS = re.compile(r"Traceback|site-packages|\.py\b|" + "|".join(map(re.escape, (str(ROOT), tempfile.gettempdir()))))
+
+
+def assert_it_still_reads(address: str, wire: Wire) -> None:
+    drawing = {"strokes": [[[10, 10], [90, 10], [40, 100]]], "model": "sketch"}
+    answer = httpx.post(address + SERVER_FUNCTION, json=wire.call("pad", "read", drawing)).json()
+    assert answer["shown"] == "7" and answer["model"] == "sketch"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        f"{ROOT}/app.py",
+        f"{ROOT}/checkpoints/../app.py",
+        "../app.py",
+        "app.py",
+        "%2e%2e/%2e%2e/etc/passwd",
+        f"{tempfile.gettempdir()}/gradio/../../etc/passwd",
+        "/proc/self/environ",
+        "http://127.0.0.1:1/",
+        "https://example.org/",
+        "file:///etc/passwd",
+        "",
+    ],
+)
+def test_no_file_is_read_that_is_not_meant_to_be(address: str, path: str):
+    answer = httpx.get(f"{address}gradio_api/file={path}", follow_redirects=False)
+    assert answer.status_code in (403, 404) and "root:" not in answer.text
+
+
+def test_a_link_in_the_upload_folder_leads_nowhere(victim: Server):
+    victim.uploads.mkdir(parents=True, exist_ok=True)
+    link = victim.uploads / "link.txt"
+    link.symlink_to(ROOT / "app.py")
+    assert httpx.get(f"{victim.address}gradio_api/file={link}").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "name", ["../../escaped.png", "/abs/escaped.png", "..\\escaped.png", "a/b/../../../escaped.png", "x" * 3000]
+)
+def test_uploads_stay_in_their_folder(victim: Server, name: str):
+    answer = httpx.post(f"{victim.address}gradio_api/upload", files={"files": (name, b"content", "image/png")})
+    assert answer.status_code in (200, 400, 500)
+    outside = [path for path in victim.uploads.parents[1].rglob("*") if not path.is_relative_to(victim.uploads)]
+    assert outside == [victim.uploads.parent]
+
+
+def test_no_more_trainings_run_than_there_are_slots(victim: Server):
+    wire = Wire.of(victim.address)
+    values = values_of(find_recipe("mlp-500")) | {"epochs": 500}
+    with httpx.Client(base_url=victim.address, timeout=60) as client, ExitStack() as open_pages:
+        told = []
+        for session in ("one", "two", "three"):
+            assert client.post(JOIN, json=wire.training(session, "mlp-500", *values.values())).status_code == 200
+            news = client.stream("GET", NEWS, params={"session_hash": session})
+            lines = open_pages.enter_context(news).iter_lines()
+            told.append(next(line for line in lines if re.search(r"images a second|you are number", line)))
+        assert ["images a second" in line for line in told] == [True, False, False]
+        assert "you are number 1" in told[1] and "you are number 2" in told[2]
+
+
+def test_one_address_has_so_many_requests_answered_at_once(address: str):
+    body = b'{"data": ['  # which never ends
+    with ExitStack() as waiting:
+        for _ in range(MAX_AT_ONCE):
+            waiting.enter_context(half_a_request(address, body))
+        answer = httpx.post(f"{address}{SERVER_FUNCTION}", content=b"{}")
+        assert answer.status_code == 429 and "try again in a moment" in answer.json()["error"]
+    assert httpx.post(f"{address}{SERVER_FUNCTION}", content=b"{}").status_code != 429
+
+
+def half_a_request(address: str, body: bytes) -> socket.socket:
+    """A request whose body never comes to its end."""
+    host, port = address.split("/")[2].split(":")
+    connection = socket.create_connection((host, int(port)))
+    head = ["POST /" + SERVER_FUNCTION + " HTTP/1.1", f"Host: {host}", "Content-Type: application/json"]
+    connection.sendall("\r\n".join([*head, "Content-Length: 99", "", ""]).encode() + body)
+    return connection
+
+
+def test_ten_thousand_strange_bodies_do_no_harm(victim: Server):
+    address, process = victim.address, victim.process
+    wire, rng = Wire.of(address), random.Random(0)
+    kinds = calls(wire)
+    before = 0
+    with httpx.Client(base_url=address, timeout=20) as client:
+        for number in range(10_000):
+            path, body = rng.choice(kinds)
+            spoilt = spoiled(rng, body)
+            text = json.dumps(spoilt) if rng.random() < 0.97 else json.dumps(spoilt)[: rng.randrange(1, 40)]
+            answer = client.post(path, content=text.encode(), headers={"Content-Type": "application/json"})
+            told = f"{path} {text[:300]}: {answer.status_code} {answer.text[:300]}"
+            assert answer.status_code in (200, 400, 401, 403, 404, 405, 413, 422, 429, 500), told
+            assert not SECRETS.search(answer.text) or SECRETS.search(text), told
+            if answer.status_code == 500:
+                assert answer.json().keys() <= {"error", "detail", "title", "visible", "duration"}, told
+            if number == 2_000:
+                before = process.memory_info().rss
+    assert process.memory_info().rss - before < 150 * 2**20
+    assert_it_still_reads(address, wire)
