@@ -144,7 +144,7 @@ STRANGE: list[Any] = [
     *(None, True, 0, -1, 1e308, math.nan, math.inf, 2**70, "", "ß𝟟\u202e\x00", "../../etc/passwd", "${7*7}", "{{7*7}}"),
     *("<img src=x onerror=alert(1)>", "x" * 5000, [], {}, [[]], [[[]]], [[[0, 0]]], [[[1e300, -1e300]]], [[["a", {}]]]),
     *({"__proto__": 1}, {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, [[[0, 0]] * 300]),
-    {"strokes": [[[i, i % 7] for i in range(300)]], "model": "sketch", "every": True},
+    {"strokes": [[[i, i % 7] for i in range(300)]], "model": "sketch"},
 ]
 
 
@@ -205,7 +205,7 @@ def calls(wire: Wire) -> list[tuple[str, Any]]:
     ]
 
 
-SECRETS = re.compile(r"Traceback|site-packages|\.py\b|" + "|".join(map(re.escape, (str(ROOT), tempfile.gettempdir()))))
+SECRETS = re.compile(rf"Traceback|site-packages|\.py\b|{re.escape(str(ROOT))}/|{re.escape(tempfile.gettempdir())}/")
 
 
 def assert_it_still_reads(address: str, wire: Wire) -> None:
@@ -257,14 +257,14 @@ def test_no_more_trainings_run_than_there_are_slots(victim: Server):
     wire = Wire.of(victim.address)
     values = values_of(find_recipe("mlp-500")) | {"epochs": 500}
     with httpx.Client(base_url=victim.address, timeout=60) as client, ExitStack() as open_pages:
-        told = []
+        told, pages = [], []
         for session in ("one", "two", "three"):
             assert client.post(JOIN, json=wire.training(session, "mlp-500", *values.values())).status_code == 200
             news = client.stream("GET", NEWS, params={"session_hash": session})
-            lines = open_pages.enter_context(news).iter_lines()
-            told.append(next(line for line in lines if re.search(r"images a second|you are number", line)))
+            pages.append(open_pages.enter_context(news).iter_lines())  # which would end, were it dropped
+            told.append(next(line for line in pages[-1] if re.search(r"images a second|you are number", line)))
         assert ["images a second" in line for line in told] == [True, False, False]
-        assert "you are number 1" in told[1] and "you are number 2" in told[2]
+        assert [re.search(r"number \d", line)[0] for line in told[1:]] == ["number 1", "number 2"]  # type: ignore[index]
 
 
 def test_one_address_has_so_many_requests_answered_at_once(address: str):
@@ -302,7 +302,7 @@ def test_ten_thousand_strange_bodies_do_no_harm(victim: Server):
             assert not SECRETS.search(answer.text) or SECRETS.search(text), told
             if answer.status_code == 500:
                 assert answer.json().keys() <= {"error", "detail", "title", "visible", "duration"}, told
-            if number == 2_000:
+            if number == 5_000:  # every kind of thing has been made once by then
                 before = process.memory_info().rss
     assert process.memory_info().rss - before < 150 * 2**20
     assert_it_still_reads(address, wire)
