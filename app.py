@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from mnist_demo.ui import LAUNCH, build_app
 from mnist_demo.ui.shared_data import SharedData
 
 NAMES = ("HOST", "PORT", "DATA", "SHARE", "TRAIN_SLOTS", "TRAIN_SECONDS")
+TERMINATED = 128 + signal.SIGTERM  # the exit code of a program that SIGTERM ended
 NO, YES = ("", "0", "no", "false"), ("1", "yes", "true")
 
 
@@ -64,6 +66,10 @@ def check_address(host: str | None, port: int | None) -> None:
         probe.bind((host or "127.0.0.1", port or 0))
 
 
+def terminate(*_: object) -> None:
+    raise SystemExit(TERMINATED)
+
+
 def main() -> int:
     flags = parse_flags()
     try:
@@ -74,7 +80,13 @@ def main() -> int:
         return 1
     data = SharedData(None if flags.data == "practice" else Path(flags.data))
     page = build_app(data, train_slots=flags.train_slots, train_seconds=flags.train_seconds)
-    page.launch(server_name=flags.host, server_port=flags.port, share=flags.share, **LAUNCH)
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        page.launch(server_name=flags.host, server_port=flags.port, share=flags.share, **LAUNCH)
+    except SystemExit:  # Ctrl-C ends it without one
+        page.close(verbose=False)
+        print("Terminated; trainings under way were stopped, and uploads deleted.", flush=True)
+        os._exit(TERMINATED)  # without waiting for what other threads compute
     return 0
 
 

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from mnist_demo.calibration import Calibration
 from mnist_demo.data import Data
 from mnist_demo.errors import CheckpointError
 from mnist_demo.evaluation import EpochResult, Evaluation
+from mnist_demo.files import check_room, write_whole
 from mnist_demo.hardware import hardware_name
 from mnist_demo.pendigits import CREDIT
 from mnist_demo.recipes import RECIPES, Recipe
@@ -92,11 +92,7 @@ def save_checkpoint(path: Path, model: nn.Module, record: Record) -> None:
     """
     content = to_bytes(model, record)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.stem, suffix=".part") as scratch:
-            part = Path(scratch, "weights")
-            part.write_bytes(content)  # safetensors' own writer would hide the file from other users
-            part.replace(path)
+        write_whole(path, content)  # safetensors' own writer would hide the file from other users
     except OSError as error:
         raise CheckpointError(f"The checkpoint {path} could not be written: {error}") from error
 
@@ -113,9 +109,7 @@ def to_bytes(model: nn.Module, record: Record) -> bytes:
 def check_writable(path: Path) -> None:
     """Raise CheckpointError unless `path` can be written: better before a training than after it."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.stem, suffix=".part"):
-            path.exists()  # raises where the name is too long
+        check_room(path)
     except OSError as error:
         raise CheckpointError(f"The checkpoint {path} could not be written: {error.strerror}.") from error
 

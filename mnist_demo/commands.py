@@ -55,8 +55,8 @@ def get_data(where: str) -> Data:
 
 
 def run_train(options: Namespace) -> int:
-    """Train a recipe's network, with a line after each epoch, and save it with a record of how it was made. Ctrl-C
-    stops after the step under way and keeps what was learned, in a file of its own."""
+    """Train a recipe's network, with a line after each epoch, and save it with a record of how it was made. Ctrl-C or
+    SIGTERM stops after the step under way and keeps what was learned, in a file of its own."""
     if options.device == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: torch finds no CUDA GPU here; use --device cpu.")
     if options.seeds and options.out:
@@ -79,7 +79,8 @@ def run_train(options: Namespace) -> int:
         return _train_seeds(recipe, data, options)
 
     results: list[EpochResult] = []
-    with _ctrl_c() as stop:
+    stop = _Stop()
+    with stop.listening():
         with closing(train(model, data, recipe, seed=options.seed, device=options.device, stop=stop)) as training:
             progress = _follow(training, recipe, results, options.log)
         if progress is None:
@@ -103,7 +104,7 @@ def run_train(options: Namespace) -> int:
     if not finished:
         print(f"Stopped at step {progress.step:,} of {progress.steps:,}.")
     print(f"Test accuracy {percent(tested.accuracy)} after {progress.seconds:.1f} s of training; kept in {path}")
-    return 0 if finished else INTERRUPTED
+    return 0 if finished else stop.exit_code
 
 
 def _save(path: Path, model: nn.Module, record: Record) -> Path:
@@ -198,21 +199,30 @@ def _run_name(recipe: Recipe, data: Data, seed: int) -> str:
     return "-".join(parts)
 
 
-@contextmanager
-def _ctrl_c() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets; the second one ends the program as usual."""
-    stop = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
+class _Stop(threading.Event):
+    """Set by the first Ctrl-C or SIGTERM; the second one ends the program as usual."""
 
-    def on_interrupt(*_: object) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, before)
+    exit_code = 0
 
-    signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+        def restore() -> None:
+            for number, handler in usual.items():
+                signal.signal(number, handler)
+
+        def on_signal(number: int, _: object) -> None:
+            self.exit_code = 128 + number
+            self.set()
+            restore()
+
+        for number in usual:
+            signal.signal(number, on_signal)
+        try:
+            yield
+        finally:
+            restore()
 
 
 def run_evaluate(options: Namespace) -> int:

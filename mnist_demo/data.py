@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -14,11 +13,13 @@ import torch
 from torch import Tensor
 
 from mnist_demo.errors import DataError
+from mnist_demo.files import write_whole
 from mnist_demo.practice import practice_digits
 
 DATA_FOLDER = Path(__file__).resolve().parent.parent / "data"  # where data are looked for unless told otherwise
 
 # The original files, unpacked: (bytes, MD5). torchvision checks the packed files only, and only as it downloads them.
+RAW = Path("MNIST", "raw")  # in the data folder
 MNIST_FILES = {
     "train-images-idx3-ubyte": (47_040_016, "6bbc9ace898e44ae57da46a324031adb"),
     "train-labels-idx1-ubyte": (60_008, "a25bea736e30d166cdddb491f175f624"),
@@ -80,7 +81,7 @@ def practice_data(train: int = PRACTICE_TRAIN, test: int = PRACTICE_TEST) -> Dat
 
 def missing_files(folder: Path) -> list[str]:
     """The names of MNIST's files that `folder`/MNIST/raw lacks."""
-    return [name for name in MNIST_FILES if not (folder / "MNIST" / "raw" / name).is_file()]
+    return [name for name in MNIST_FILES if not (folder / RAW / name).is_file()]
 
 
 def load_mnist(folder: Path) -> Data:
@@ -88,7 +89,7 @@ def load_mnist(folder: Path) -> Data:
 
     Raises DataError that names the files which are absent, or the first that is truncated, altered or unreadable.
     """
-    raw = folder / "MNIST" / "raw"
+    raw = folder / RAW
     if missing := missing_files(folder):
         raise DataError(f"The data folder lacks {', '.join(missing)}.", how_to_place(folder))
     for name, (size, md5) in MNIST_FILES.items():
@@ -123,7 +124,7 @@ def how_to_place(folder: Path) -> str:
     """One sentence for a person who has MNIST's files and wants them found."""
     return (
         f"To place MNIST by hand, put its four unpacked files ({', '.join(MNIST_FILES)}) into "
-        f"{folder / 'MNIST' / 'raw'}, or name another data folder with --data or MNIST_DEMO_DATA."
+        f"{folder / RAW}, or name another data folder with --data or MNIST_DEMO_DATA."
     )
 
 
@@ -159,7 +160,7 @@ def download_mnist(
         else:
             raise DataError(f"{name} could not be downloaded ({'; '.join(reasons)}).", how_to_place(folder))
         try:
-            _unpack(packed, folder / "MNIST" / "raw" / Path(name).stem)
+            write_whole(folder / RAW / Path(name).stem, gzip.decompress(packed))
         except OSError as error:
             raise DataError(f"The data folder cannot be written ({error.strerror}).", how_to_place(folder)) from error
     report(1.0)
@@ -180,14 +181,6 @@ def _fetch(url: str, md5: str, report: Callable[[float], None], silence: float) 
     if hashlib.md5(content).hexdigest() != md5:
         raise ValueError("what came is not the file, its MD5 checksum differs")
     return bytes(content)
-
-
-def _unpack(packed: bytes, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=target.name, suffix=".part") as scratch:
-        unpacked = Path(scratch, "unpacked")
-        unpacked.write_bytes(gzip.decompress(packed))
-        unpacked.replace(target)
 
 
 def batches(

@@ -197,20 +197,35 @@ def no_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
+def no_room(size: int) -> Iterator[None]:
+    """No file may grow beyond so many bytes meanwhile, as on a full disk."""
+    resource = pytest.importorskip("resource", reason="Windows has no such limit")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
 def served(data: str | Path, port: int = 0, may_complain: bool = False) -> Iterator[str]:
     """The app, started as a visitor would start it, on a port that is free or the one given; gives its address.
 
     It must leave no traceback, unless it `may_complain`.
     """
-    if not port:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+    port = port or free_port()
     command = [sys.executable, "app.py", "--port", str(port), "--data", str(data)]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
         with subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
             try:
-                _wait_for(port, process)
+                wait_for(port, process)
                 yield f"http://127.0.0.1:{port}/"
             finally:
                 process.terminate()
@@ -218,7 +233,7 @@ def served(data: str | Path, port: int = 0, may_complain: bool = False) -> Itera
         assert may_complain or "Traceback" not in (printed := log.read()), printed
 
 
-def _wait_for(port: int, process: subprocess.Popen) -> None:
+def wait_for(port: int, process: subprocess.Popen) -> None:
     while process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -1,10 +1,12 @@
 import base64
 import io
 import os
+import signal
 import socket
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,7 +14,10 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from mnist_demo.practice import design_strokes
-from tests.conftest import ROOT, draw
+from mnist_demo.recipes import RECIPES
+from mnist_demo.ui.recipe_fields import values_of
+from tests.conftest import ROOT, draw, free_port, wait_for
+from tests.wire import JOIN, NEWS, Wire
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +113,24 @@ def test_flags_are_explained_and_checked():
     )
     assert "argument --train-slots: '0' is no whole number of at least 1" in run_app("--train-slots", "0").stderr
     assert "argument --train-seconds: 'long' is no whole" in run_app(MNIST_DEMO_TRAIN_SECONDS="long").stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
+def test_sigterm_ends_the_page_and_its_trainings_and_leaves_no_upload(tmp_path: Path):
+    port, environment = free_port(), os.environ | {"GRADIO_TEMP_DIR": str(tmp_path)}
+    command = [sys.executable, "app.py", "--port", str(port), "--data", "practice"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8") as process:
+        wait_for(port, process)
+        address = f"http://127.0.0.1:{port}/"
+        assert httpx.post(f"{address}gradio_api/upload", files={"files": ("a.png", b"x", "image/png")}).is_success
+        assert any(path.is_file() for path in tmp_path.rglob("*"))
+        values = values_of(RECIPES["mlp-500"]) | {"epochs": 500}
+        joined = Wire.of(address).training("a visitor", "mlp-500", *values.values())
+        assert httpx.post(address + JOIN, json=joined).is_success
+        with httpx.stream("GET", address + NEWS, params={"session_hash": "a visitor"}, timeout=60) as news:
+            assert any("images a second" in line for line in news.iter_lines())
+            process.terminate()
+            printed, _ = process.communicate()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "Terminated; trainings under way were stopped" in printed and "Traceback" not in printed
+    assert not any(path.is_file() for path in tmp_path.rglob("*"))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings, strategies
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -34,13 +35,17 @@ def test_the_header_says_how_the_weights_were_made(checkpoint: Path, recipe: Rec
     assert {"data_checksum", "test_loss", "per_class_accuracy", "seed", "seconds", "torch_version"} <= header.keys()
 
 
-@pytest.mark.parametrize("place", [0.02, 0.3, 0.6, 0.99])
-def test_a_changed_byte_is_found(checkpoint: Path, place: float):
-    content = bytearray(checkpoint.read_bytes())
-    content[int(len(content) * place)] ^= 0x10
-    checkpoint.write_bytes(content)
-    with pytest.raises(CheckpointError, match=r"test\.safetensors"):
-        load_checkpoint(checkpoint)
+@settings(
+    max_examples=500, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(place=strategies.floats(0, 0.1) | strategies.floats(0, 1, exclude_max=True), bit=strategies.integers(0, 7))
+def test_a_flipped_bit_is_found(checkpoint: Path, place: float, bit: int):
+    content = bytearray(checkpoint.read_bytes())  # of which the header is the first tenth
+    content[int(len(content) * place)] ^= 1 << bit
+    flipped = checkpoint.with_name("flipped.safetensors")
+    flipped.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"flipped\.safetensors"):
+        load_checkpoint(flipped)
 
 
 @pytest.mark.parametrize("size", [0, 5, 1000, 31_000])

@@ -263,7 +263,8 @@ def test_absent_data_are_downloaded(tmp_path: Path, mirror, capsys: pytest.Captu
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process's group")
-def test_ctrl_c_ends_training_and_says_what_was_kept(tmp_path: Path):
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_end_training_and_say_what_was_kept(tmp_path: Path, asked: signal.Signals):
     out = tmp_path / "mine.safetensors"
     out.write_bytes(b"an earlier model")
     command = [sys.executable, "-m", "mnist_demo", "train", "softmax", "--epochs", "500", "--data", "practice"]
@@ -274,10 +275,10 @@ def test_ctrl_c_ends_training_and_says_what_was_kept(tmp_path: Path):
         for line in process.stdout:
             if line.startswith("epoch  2"):
                 break
-        os.kill(process.pid, signal.SIGINT)
+        process.send_signal(asked)
         printed, errors = process.communicate()
     kept = tmp_path / "mine-stopped.safetensors"
-    assert process.returncode == 130 and "Traceback" not in errors
+    assert process.returncode == 128 + asked and "Traceback" not in errors
     assert "Stopped at step" in printed and f"kept in {kept}" in printed
     record = checkpoints.load_record(kept)
     assert not record.finished and len(record.epochs) >= 2

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ import torch
 from mnist_demo import data as data_module
 from mnist_demo.data import Data, Digits, batches, download_mnist, load_mnist, missing_files, practice_data
 from mnist_demo.errors import DataError
-from tests.conftest import Mirror
+from tests.conftest import Mirror, no_room
 
 
 def test_mnist_files_become_whole_tensors(small_mnist: Path, practice: Data):
@@ -89,6 +90,19 @@ def test_a_folder_that_cannot_be_written_is_told_from_a_bad_mirror(mirror: Mirro
     with pytest.raises(DataError, match=r"The data folder cannot be written \(Not a directory\)") as caught:
         download_mnist(tmp_path / "file")
     assert mirror.url not in str(caught.value) and str(tmp_path) not in caught.value.reason
+
+
+def test_a_full_disk_is_told_from_a_bad_mirror(mirror: Mirror, tmp_path: Path):
+    with no_room(100), pytest.raises(DataError, match=r"The data folder cannot be written \(File too large\)"):
+        download_mnist(tmp_path / "new")
+    assert [path for path in (tmp_path / "new").rglob("*") if path.is_file()] == []
+
+
+def test_two_downloads_at_once_do_no_harm(small_mnist: Path, mirror: Mirror, tmp_path: Path):
+    with ThreadPoolExecutor() as pool:  # nothing but the folder is shared, as by two processes
+        list(pool.map(lambda _: download_mnist(tmp_path / "new"), range(4)))
+    assert load_mnist(tmp_path / "new").checksum == load_mnist(small_mnist).checksum
+    assert len(list((tmp_path / "new/MNIST/raw").iterdir())) == 4
 
 
 def test_a_pickle_beside_the_files_is_not_opened(small_mnist: Path, practice: Data):

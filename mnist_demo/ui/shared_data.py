@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_demo.data import Data, download_mnist, load_mnist, missing_files, practice_data
+from mnist_demo.data import RAW, Data, download_mnist, load_mnist, missing_files, practice_data
 from mnist_demo.errors import DataError, InputError
+from mnist_demo.files import remove_leftovers
 
 POLL_SECONDS = 0.2  # between two looks at how the loading goes
 
@@ -71,6 +72,7 @@ class SharedData:
         if self.folder is None:
             self._status = "Making practice digits…"
             return Loaded(practice_data(), "The app was started with practice digits.")
+        remove_leftovers(self.folder / RAW)
         try:
             if missing_files(self.folder):
                 self._status = "Downloading MNIST…"

@@ -19,6 +19,7 @@ from torch import nn
 from mnist_demo.checkpoints import FOLDER, SUFFIX, Record, list_checkpoints
 from mnist_demo.classifier import DEFAULT_MODEL, Classifier
 from mnist_demo.errors import CheckpointError, InputError
+from mnist_demo.files import remove_leftovers
 
 logger = logging.getLogger(__name__)
 MAX_VISITS = 1000  # that are remembered; of those that keep no model, the one idle longest is forgotten first
@@ -55,6 +56,7 @@ class Shelf:
     """Classifiers by key."""
 
     def __init__(self, folder: Path = FOLDER):
+        remove_leftovers(folder)
         self._folder = folder
         self._lock = threading.Lock()
         self._shipped: dict[str, Classifier] = {}

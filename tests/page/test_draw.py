@@ -251,6 +251,19 @@ def test_a_drawing_outlives_its_server_and_its_page(browser: Browser):
         page.close()
 
 
+def test_a_browser_that_goes_offline_and_comes_back_is_answered(browser: Browser, address: str):
+    page = browser.new_page()
+    open_pad(page, address)
+    draw_with_mouse(page, design_strokes("crossed 7")[:1])
+    page.context.set_offline(True)
+    draw_with_mouse(page, design_strokes("crossed 7")[1:])
+    expect(page.locator(NOTICE)).to_contain_text("Your drawing is kept; trying again…")
+    page.context.set_offline(False)
+    expect_answer(page, "7")
+    expect(page.locator(NOTICE)).to_be_hidden()
+    page.close()
+
+
 def test_a_touch_that_the_system_takes_back_leaves_nothing(phone: Page):
     device = phone.context.new_cdp_session(phone)
     box = phone.locator("#pad canvas").bounding_box()
