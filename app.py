@@ -1,6 +1,7 @@
 """Open the page: python app.py. Each flag has an environment variable, since a Space runs this file without flags."""
 
 import argparse
+import gc
 import os
 import signal
 import socket
@@ -81,6 +82,7 @@ def main() -> int:
     data = SharedData(None if flags.data == "practice" else Path(flags.data))
     page = build_app(data, train_slots=flags.train_slots, train_seconds=flags.train_seconds)
     signal.signal(signal.SIGTERM, terminate)
+    gc.freeze()  # what the start made stays: to go through it for garbage holds up answers, and delays finding any
     try:
         page.launch(server_name=flags.host, server_port=flags.port, share=flags.share, **LAUNCH)
     except SystemExit:  # Ctrl-C ends it without one

@@ -87,3 +87,8 @@ def test_no_picture_is_a_blank_and_what_is_none_gets_a_clear_line(handlers: Hand
     with pytest.raises(gr.Error, match="What was sent is no picture that can be read") as caught:
         handlers.read_picture(str(path), "sketch")
     assert str(tmp_path) not in str(caught.value)
+
+
+def test_where_there_is_no_checkpoint_it_says_what_to_do(tmp_path: Path):
+    answer = Handlers(Shelf(tmp_path)).read({"strokes": SEVEN, "model": ""})
+    assert answer == {"error": "There is no model yet; train one in the Train tab."}

@@ -5,6 +5,7 @@ import re
 import subprocess
 
 import pytest
+import yaml
 
 from mnist_demo import __main__ as cli
 from tests.conftest import ROOT
@@ -16,10 +17,15 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
-def test_the_space_runs_the_gradio_that_is_pinned():
+def test_the_front_matter_is_what_a_space_takes():
+    matter = yaml.safe_load(README.split("---")[1])
     pinned = re.search(r"^gradio==(\S+)$", (ROOT / "requirements.txt").read_text(encoding="utf-8"), flags=re.MULTILINE)
-    named = re.search(r"^sdk_version: (\S+)$", README, flags=re.MULTILINE)
-    assert pinned and named and pinned[1] == named[1]
+    assert pinned and matter["sdk"] == "gradio" and matter["sdk_version"] == pinned[1]
+    assert (ROOT / matter["app_file"]).is_file() and isinstance(matter["python_version"], str)
+    assert len(matter["short_description"]) <= 60
+    colors = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+    assert {matter["colorFrom"], matter["colorTo"]} <= colors
+    assert matter["suggested_hardware"] == "cpu-basic" and matter["license"] == "mit"
 
 
 def test_ci_runs_the_readmes_test_command():

@@ -54,8 +54,9 @@ class Handlers:
     def offer(self, chosen: str, request: gr.Request) -> tuple[gr.Dropdown, list]:
         """For Draw and for Browse, the models there are now; what was chosen stays, unless it had to make room."""
         choices = self.shelf.choices(session(request))
-        stays = chosen in (key for _, key in choices)
-        return gr.Dropdown(choices, value=chosen if stays else self.shelf.default()), choices
+        keys = [key for _, key in choices]
+        default = self.shelf.default() or next(iter(keys), None)
+        return gr.Dropdown(choices, value=chosen if chosen in keys else default), choices
 
     @friendly
     def use(self, event: gr.EventData, request: gr.Request) -> gr.Dropdown:

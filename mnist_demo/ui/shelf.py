@@ -84,10 +84,12 @@ class Shelf:
         with self._lock:
             if known := self._shipped.get(key) or self._find_own(key):
                 return known
-        if key not in (names := self.shipped()):
-            remedy = f"choose from: {', '.join(names)}" if names else "there is none yet, train one in the Train tab"
+        names = self.shipped()
+        if not names:
+            raise InputError("There is no model yet; train one in the Train tab.")
+        if key not in names:
             name = key.rpartition("/")[2][:60]
-            raise InputError(f"The model {name!r} is not here (any more); {remedy}.")
+            raise InputError(f"The model {name!r} is not here (any more); choose from: {', '.join(names)}.")
         try:
             loaded = Classifier.load(self._folder / f"{key}{SUFFIX}")
         except CheckpointError as error:  # which names the file, and where it is
