@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from mnist_demo.ui.gate import MAX_BODY, MAX_DRAWING
+from mnist_demo.ui.gate import DRAWINGS, OTHERS
 
 PAD, ENDPOINT = "gradio_api/component_server/", "gradio_api/run/predict_strokes"
 
@@ -14,7 +14,7 @@ def chunks(size: int) -> Iterator[bytes]:
     yield from (b" " * 100_000 for _ in range(size // 100_000 + 1))
 
 
-@pytest.mark.parametrize(("path", "limit"), [(PAD, MAX_DRAWING), (ENDPOINT, MAX_BODY)])
+@pytest.mark.parametrize(("path", "limit"), [(PAD, DRAWINGS.body), (ENDPOINT, OTHERS.body)])
 @pytest.mark.parametrize("told", [True, False])
 def test_what_is_too_large_is_refused(address: str, path: str, limit: int, told: bool):
     body = b" " * (limit + 1) if told else chunks(limit)

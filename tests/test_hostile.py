@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from mnist_demo.recipes import find_recipe
-from mnist_demo.ui.gate import HEALTH, MAX_AT_ONCE
+from mnist_demo.ui.gate import HEALTH, OTHERS
 from mnist_demo.ui.recipe_fields import values_of
 from tests.conftest import ROOT, served
 from tests.wire import JOIN, NEWS, SERVER_FUNCTION, Wire, find_server
@@ -270,18 +270,19 @@ def test_no_more_trainings_run_than_there_are_slots(victim: Server):
 def test_one_address_has_so_many_requests_answered_at_once(address: str):
     body = b'{"data": ['  # which never ends
     with ExitStack() as waiting:
-        for _ in range(MAX_AT_ONCE):
+        for _ in range(OTHERS.at_once):
             waiting.enter_context(half_a_request(address, body))
-        answer = httpx.post(f"{address}{SERVER_FUNCTION}", content=b"{}")
+        answer = httpx.post(f"{address}{JOIN}", content=b"{}")
         assert answer.status_code == 429 and "try again in a moment" in answer.json()["error"]
-    assert httpx.post(f"{address}{SERVER_FUNCTION}", content=b"{}").status_code != 429
+        assert httpx.post(f"{address}{SERVER_FUNCTION}", content=b"{}").status_code == 400  # drawings go on
+    assert httpx.post(f"{address}{JOIN}", content=b"{}").status_code != 429
 
 
 def half_a_request(address: str, body: bytes) -> socket.socket:
     """A request whose body never comes to its end."""
     host, port = address.split("/")[2].split(":")
     connection = socket.create_connection((host, int(port)))
-    head = ["POST /" + SERVER_FUNCTION + " HTTP/1.1", f"Host: {host}", "Content-Type: application/json"]
+    head = [f"POST /{JOIN} HTTP/1.1", f"Host: {host}", "Content-Type: application/json"]
     connection.sendall("\r\n".join([*head, "Content-Length: 99", "", ""]).encode() + body)
     return connection
 

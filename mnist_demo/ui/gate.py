@@ -7,6 +7,7 @@ takes a body of JSON whole, however large.
 import logging
 import re
 from collections import Counter
+from dataclasses import dataclass
 
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,10 +29,17 @@ _SERVED = {
 _SERVED["HEAD"] = _SERVED["GET"]
 _SERVED["OPTIONS"] = _SERVED["POST"]  # a browser asks so before it posts from another site
 
-MAX_DRAWING = 1_000_000  # bytes of what the pad sends: 20,000 points and their punctuation take a quarter of it
-MAX_BODY = 16_000_000  # of anything else: a picture of 10 MB as base64 text
-MAX_AT_ONCE = 100  # requests of an address that are being answered, pages that are kept open not counted; each page has
-# one for its pad, and a school may come from one address
+
+@dataclass(frozen=True)
+class Limit:
+    """Of requests of a kind."""
+
+    body: int  # bytes
+    at_once: int  # that are being answered for one address, from which a school or, behind a proxy, everybody may come
+
+
+DRAWINGS = Limit(1_000_000, 400)  # what components ask; 20,000 points and their punctuation take a quarter of it
+OTHERS = Limit(16_000_000, 100)  # such as a picture of 10 MB as base64 text
 
 
 class Gate:
@@ -42,7 +50,7 @@ class Gate:
 
     def __init__(self, app: ASGIApp):
         self.app = app
-        self._under_way: Counter[str] = Counter()  # by address
+        self._under_way: Counter[tuple[str, Limit]] = Counter()  # by address and kind
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -56,33 +64,33 @@ class Gate:
             return await _refuse(404, "There is nothing here.")(scope, receive, send)
         if method != "POST":
             return await self.app(scope, receive, send)
-        address = (scope.get("client") or ("",))[0]
-        if self._under_way[address] >= MAX_AT_ONCE:
-            error = f"{MAX_AT_ONCE} requests from your address are being answered; try again in a moment."
+        limit = DRAWINGS if "/component_server" in path else OTHERS
+        who = (scope.get("client") or ("",))[0], limit
+        if self._under_way[who] >= limit.at_once:
+            error = f"{limit.at_once} requests from your address are being answered; try again in a moment."
             return await _refuse(429, error)(scope, receive, send)
-        self._under_way[address] += 1
+        self._under_way[who] += 1
         try:
-            limit = MAX_DRAWING if "/component_server" in path else MAX_BODY
-            await self._answer(limit, scope, receive, send)
+            await self._answer(limit.body, scope, receive, send)
         finally:
-            self._under_way[address] -= 1
-            if not self._under_way[address]:
-                del self._under_way[address]
+            self._under_way[who] -= 1
+            if not self._under_way[who]:
+                del self._under_way[who]
 
-    async def _answer(self, limit: int, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, most: int, scope: Scope, receive: Receive, send: Send) -> None:
         taken, answered = 0, False
 
         async def receive_some() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > limit:
+            if taken > most:
                 raise ValueError("The body is too large.")
             return message
 
         async def send_on(message: Message) -> None:
             nonlocal answered
-            if taken <= limit:  # or else the answer below stands for it
+            if taken <= most:  # or else the answer below stands for it
                 answered = True
                 await send(message)
 
@@ -91,10 +99,10 @@ class Gate:
             await self.app(scope, receive_some, send_on)
         except Exception:
             failed = True
-            if taken <= limit:
+            if taken <= most:
                 logger.exception("A request to %s failed", scope["path"])
-        if taken > limit and not answered:
-            error = f"What was sent is too large; at most {limit // 10**6} MB are read."
+        if taken > most and not answered:
+            error = f"What was sent is too large; at most {most // 10**6} MB are read."
             await _refuse(413, error)(scope, receive, send)
         elif failed and not answered:
             await _refuse(500, "The server could not answer this.")(scope, receive, send)
