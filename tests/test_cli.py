@@ -31,7 +31,7 @@ def little_practice_data(monkeypatch: pytest.MonkeyPatch, practice):
 
 def test_help_of_every_command_says_what_it_does(capsys: pytest.CaptureFixture):
     for command, words in {
-        "train": "Ctrl-C stops",
+        "train": "Ctrl-C or SIGTERM stops",
         "evaluate": "percentage of each digit",
         "predict": "dark on light or light on dark",
         "show": "pixel's value",

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
@@ -106,7 +106,7 @@ class Visits:
         memory: list[float] = []
         async with (
             aiohttp.ClientSession(self.address, connector=aiohttp.TCPConnector(limit=0), timeout=TIMEOUT) as client,
-            self.training(client) if trains else nothing(),
+            self.training(client) if trains else nullcontext(),
         ):
             used, own, started = cpu_of(self.process), cpu_of(psutil.Process()), time.monotonic()
             watching = asyncio.create_task(self.watch(memory))
@@ -193,11 +193,6 @@ class Visits:
 async def drain(lines: aiohttp.StreamReader) -> None:
     async for line in lines:
         assert b"process_completed" not in line
-
-
-@asynccontextmanager
-async def nothing() -> AsyncIterator[None]:
-    yield
 
 
 def beginning(drawing: Drawing, points: int) -> Drawing:
