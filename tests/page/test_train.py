@@ -2,7 +2,6 @@ import re
 import time
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from mnist_demo.practice import design_strokes
@@ -189,11 +188,8 @@ def test_visitors_wait_in_line_and_a_closed_page_gives_its_place_away(browser: B
         page.close()
 
 
-@pytest.mark.parametrize("are_values_open", [False, True])
-def test_a_slow_browser_shows_the_values_of_the_recipe_that_was_chosen(page: Page, are_values_open: bool):
+def test_a_slow_browser_shows_the_values_of_the_recipe_that_was_chosen(page: Page):
     open_training(page)
-    if are_values_open:
-        page.locator("#values button").first.click()
     page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 6})
     for recipe in ("cnn", "mlp-128", "softmax"):
         choose(page, "recipe", recipe)
