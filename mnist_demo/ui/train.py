@@ -239,7 +239,8 @@ def build(
     }
     loaded = tab.select(handlers.load, None, words, concurrency_limit=None, **PRIVATE)
     loaded.success(**check)
-    gr.on([recipe.input, *(each.input for each in fields)], trigger_mode="always_last", **check)
+    # Gradio tells of an input twice, which would set back a field that was filled meanwhile.
+    gr.on([recipe.select, *(each.input for each in fields)], trigger_mode="always_last", **check)
 
     prepared = start.click(handlers.prepare, None, [start, stop], queue=False, **PRIVATE)
     training = prepared.then(handlers.run, [recipe, pad, filled, *fields], monitor, concurrency_limit=None, **PRIVATE)
