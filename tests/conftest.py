@@ -1,7 +1,9 @@
 """What the tests share: small practice data, a folder of MNIST's shape, a mirror to download from, a served page."""
 
+import base64
 import gzip
 import hashlib
+import io
 import os
 import socket
 import struct
@@ -31,6 +33,11 @@ from mnist_demo.recipes import Recipe
 
 ROOT = Path(__file__).parent.parent
 MNIST_FOLDER = os.environ.get("MNIST_DEMO_DATA")
+
+
+def decode(url: str) -> np.ndarray:
+    """The pixels of a PNG in a data: URL."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.removeprefix("data:image/png;base64,")))))
 
 
 def pytest_report_header() -> str:

@@ -1,19 +1,14 @@
 import base64
-import io
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from mnist_demo.classifier import BLANK, Prediction
 from mnist_demo.practice import practice_digits
 from mnist_demo.ui import figures
+from tests.conftest import decode
 
 IMAGES, LABELS = practice_digits(45, seed=3)
-
-
-def decode(url: str) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.removeprefix("data:image/png;base64,")))))
 
 
 def test_an_answer_tells_digit_percentages_and_what_was_seen():

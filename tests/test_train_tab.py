@@ -1,9 +1,11 @@
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 import pytest
+import torch
 
 from mnist_demo.data import Data
 from mnist_demo.pendigits import FILE, PenDigit
@@ -14,6 +16,7 @@ from mnist_demo.ui.recipe_fields import read_values, values_of
 from mnist_demo.ui.run import Run
 from mnist_demo.ui.shared_data import Loaded, SharedData
 from mnist_demo.ui.shelf import Shelf
+from tests.conftest import decode
 
 VISITOR: Any = SimpleNamespace(session_hash="a visitor")
 STROKES: Any = [[(500, 100), (500, 900)]]
@@ -97,7 +100,7 @@ def test_values_that_can_be_are_taken(handlers: tab.Handlers, practice: Data):
     }
     checked = handlers.check(VISITOR, "softmax", "softmax", *(values_of(RECIPES["softmax"]) | values).values())
     assert "AdamW 0.5" in checked[-3] and "50 % of the digits" in checked[-3] and checked[-1].interactive is True
-    assert "20 training digits, and a copy of each, as" in checked[-2]  # twenty and their copies
+    assert ": 50 training digits, half of them changed copies" in checked[-2]
 
 
 def test_a_recipe_as_it_stands_is_not_changed_by_its_own_values(practice: Data):
@@ -113,7 +116,28 @@ def test_a_chosen_recipe_is_told_in_words_with_its_time(handlers: tab.Handlers):
     assert [field.get("value") for field in fields] == list(values_of(RECIPES["cnn"]).values())
     assert words.startswith("**784 pixels → 16 maps (5x5), max pooling, ReLU → 32 maps")
     assert "28,938 parameters" in words and "of training here" in words and start.interactive
-    assert batch.startswith("<figure>") and "20 training digits" in batch
+    assert batch.startswith("<figure>") and "A batch as the network will see it: 100 training digits<" in batch
+
+
+@pytest.mark.parametrize(
+    ("name", "batch_size", "caption", "columns", "rows"),
+    [
+        ("cnn", 100, "A batch as the network will see it: 100 training digits", 40, 3),
+        ("cnn", 2000, "The first 400 of a batch as the network will see it: 2,000 training digits", 40, 10),
+        ("mlp-512-augmented", 20, "20 training digits, half of them changed copies of the others", 10, 2),
+    ],
+)
+def test_a_batch_is_shown_as_the_network_will_see_it(
+    practice: Data, name: str, batch_size: int, caption: str, columns: int, rows: int
+):
+    many = dataclasses.replace(practice, train=practice.train[torch.arange(2000) % len(practice.train)])
+    recipe = dataclasses.replace(RECIPES[name], batch_size=batch_size)
+    figure = tab.show_batch(recipe, many, seed=3)
+    assert f"{caption}<" in figure
+    cells = 255 - decode(figure.split('"')[1]).reshape(rows, 28, columns, 28).swapaxes(1, 2).reshape(-1, 28, 28)
+    known = many.train.images[:, 0].numpy()
+    is_known = [bool((known == cell).all((1, 2)).any()) for cell in cells[: min(batch_size, 400)]]
+    assert is_known == ([True] * 10 + [False] * 10 if recipe.copies else [True] * len(is_known))
 
 
 def test_recipes_whose_data_are_absent_are_offered_with_the_reason(

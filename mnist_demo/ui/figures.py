@@ -53,9 +53,9 @@ def _say(prediction: Prediction) -> tuple[str, str]:
     return str(prediction.digit), f"{100 * prediction.confidence:.1f} %" if prediction.is_digit else remark
 
 
-def sprite(images: np.ndarray) -> str:
-    """Digits (N, 28, 28) uint8, dark ink on white, as one picture with WALL_COLUMNS in a row."""
-    rows = -(-len(images) // WALL_COLUMNS)
-    cells = np.zeros((rows * WALL_COLUMNS, 28, 28), dtype=np.uint8)
+def sprite(images: np.ndarray, columns: int = WALL_COLUMNS) -> str:
+    """Digits (N, 28, 28) uint8, dark ink on white, as one picture with so many in a row."""
+    rows = -(-len(images) // columns)
+    cells = np.zeros((rows * columns, 28, 28), dtype=np.uint8)
     cells[: len(images)] = images
-    return png_url(255 - cells.reshape(rows, WALL_COLUMNS, 28, 28).swapaxes(1, 2).reshape(rows * 28, WALL_COLUMNS * 28))
+    return png_url(255 - cells.reshape(rows, columns, 28, 28).swapaxes(1, 2).reshape(rows * 28, columns * 28))

@@ -38,7 +38,8 @@ from mnist_demo.ui.sketchpad import Sketchpad
 
 UPDATE_SECONDS = 0.2  # between two updates of the page
 DEFAULT = "fast"  # the recipe that is offered first
-STRIP = figures.WALL_COLUMNS  # digits in a row of the strip that shows what the network will see
+BATCH_COLUMNS = 40  # digits in a row of the picture of a batch
+BATCH_SHOWN = 400  # digits of it, at most
 DRAWING = "Drawing people's pen strokes as it will learn them, about 20 s…"
 NOTHING_LEARNED = "Stopped before the first step; nothing was learned."
 
@@ -182,14 +183,20 @@ class Handlers:
 
 
 def show_batch(recipe: Recipe, data: Data, seed: int) -> str:
-    """A strip of digits as the network will see them, as a picture."""
+    """One batch as the network will see it, as a picture. Where half of a batch are changed copies, these come last, of
+    the very digits that come first; in training, chance mixes them."""
     generator = torch.Generator().manual_seed(seed)
     learned, _ = split(data.train, recipe)
-    few = learned[torch.randperm(len(learned), generator=generator)[: min(STRIP, recipe.batch_size)]]
-    seen = with_copy(few, recipe, generator).images[:, 0].numpy()
-    copies = ", and a copy of each," if len(seen) > len(few) else ""
-    caption = f"{len(few)} training digits{copies} as the network will see them, in batches of {recipe.batch_size}"
-    return f'<figure><figcaption>{caption}</figcaption><img src="{figures.sprite(seen)}" alt=""></figure>'
+    shown = min(recipe.batch_size, BATCH_SHOWN)
+    is_mixed = bool(recipe.copies) and recipe.originals
+    chosen = learned[torch.randperm(len(learned), generator=generator)[: -(-shown // 2) if is_mixed else shown]]
+    seen = with_copy(chosen, recipe, generator).images[:shown, 0].numpy()
+    of = "A batch" if shown == recipe.batch_size else f"The first {shown} of a batch"
+    kinds = ", half of them changed copies of the others" if is_mixed else ""
+    kinds += "; people's pen strokes, which it learns too, are drawn after Start" if recipe.writers else ""
+    caption = f"{of} as the network will see it: {recipe.batch_size:,} training digits{kinds}"
+    picture = figures.sprite(seen, min(BATCH_COLUMNS, len(chosen)))
+    return f'<figure><figcaption>{caption}</figcaption><img src="{picture}" alt=""></figure>'
 
 
 @dataclass(frozen=True)
