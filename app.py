@@ -8,13 +8,6 @@ import socket
 import sys
 from pathlib import Path
 
-# Before PyTorch is loaded: its threads compute alone unless told otherwise, see hardware.on_all_cores.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-from mnist_demo.data import DATA_FOLDER
-from mnist_demo.ui import LAUNCH, build_app
-from mnist_demo.ui.shared_data import SharedData
-
 NAMES = ("HOST", "PORT", "DATA", "SHARE", "TRAIN_SLOTS", "TRAIN_SECONDS")
 TERMINATED = 128 + signal.SIGTERM  # the exit code of a program that SIGTERM ended
 NO, YES = ("", "0", "no", "false"), ("1", "yes", "true")
@@ -28,7 +21,7 @@ def parse_flags() -> argparse.Namespace:
     add("--port", default=env["PORT"], type=int, help="port (default: $MNIST_DEMO_PORT, else the first free from 7860)")
     add(
         "--data",
-        default=env["DATA"] or str(DATA_FOLDER),
+        default=env["DATA"],
         help="data folder, or 'practice' for digits that this project makes itself (default: $MNIST_DEMO_DATA, else "
         "data/ beside this file)",
     )
@@ -79,14 +72,22 @@ def main() -> int:
         place = " ".join(f"{name} {value}" for name, value in (("host", flags.host), ("port", flags.port)) if value)
         print(f"Error: the page cannot be served on {place}: {error}", file=sys.stderr)
         return 1
-    data = SharedData(None if flags.data == "practice" else Path(flags.data))
+
+    # Before PyTorch is loaded: its threads compute alone unless told otherwise, see hardware.on_all_cores.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # Here, as what takes seconds to load should not delay an answer about flags.
+    from mnist_demo.data import DATA_FOLDER
+    from mnist_demo.ui import build_app
+    from mnist_demo.ui.shared_data import SharedData
+
+    data = SharedData(None if flags.data == "practice" else Path(flags.data or DATA_FOLDER))
     page = build_app(data, train_slots=flags.train_slots, train_seconds=flags.train_seconds)
     signal.signal(signal.SIGTERM, terminate)
     gc.freeze()  # what the start made stays: to go through it for garbage holds up answers, and delays finding any
     try:
-        page.launch(server_name=flags.host, server_port=flags.port, share=flags.share, **LAUNCH)
+        page.launch(server_name=flags.host, server_port=flags.port, share=flags.share)
     except SystemExit:  # Ctrl-C ends it without one
-        page.close(verbose=False)
+        page.blocks.close(verbose=False)
         print("Terminated; trainings under way were stopped, and uploads deleted.", flush=True)
         os._exit(TERMINATED)  # without waiting for what other threads compute
     return 0

@@ -5,8 +5,9 @@ import httpx
 import pytest
 
 from mnist_demo.ui.gate import DRAWINGS, OTHERS
+from tests.wire import READ, SERVER_FUNCTION
 
-PAD, ENDPOINT = "gradio_api/component_server/", "gradio_api/run/predict_strokes"
+ENDPOINT = "gradio_api/run/predict_strokes"
 
 
 def chunks(size: int) -> Iterator[bytes]:
@@ -14,7 +15,7 @@ def chunks(size: int) -> Iterator[bytes]:
     yield from (b" " * 100_000 for _ in range(size // 100_000 + 1))
 
 
-@pytest.mark.parametrize(("path", "limit"), [(PAD, DRAWINGS.body), (ENDPOINT, OTHERS.body)])
+@pytest.mark.parametrize(("path", "limit"), [(READ, DRAWINGS.body), (ENDPOINT, OTHERS.body)])
 @pytest.mark.parametrize("told", [True, False])
 def test_what_is_too_large_is_refused(address: str, path: str, limit: int, told: bool):
     body = b" " * (limit + 1) if told else chunks(limit)
@@ -23,22 +24,27 @@ def test_what_is_too_large_is_refused(address: str, path: str, limit: int, told:
     assert answer.json() == {"error": f"What was sent is too large; at most {limit // 10**6} MB are read."}
 
 
-def pad_id(address: str) -> int:
-    components = httpx.get(f"{address}config").json()["components"]
-    return next(one["id"] for one in components if one["props"].get("elem_id") == "pad")
+def ask(address: str, content: str | bytes) -> httpx.Response:
+    return httpx.post(address + READ, content=content, headers={"Content-Type": "application/json"})
 
 
-def test_the_pads_function_answers_drawings_and_refuses_the_rest_in_one_line(address: str):
-    def post(data: object) -> dict:
-        call = {"data": data, "component_id": pad_id(address), "fn_name": "read", "session_hash": "x"}
-        return httpx.post(address + PAD, content=json.dumps(call), headers={"Content-Type": "application/json"}).json()
+def test_the_pads_endpoint_answers_drawings_and_refuses_the_rest_in_one_line(address: str):
+    def post(drawing: object) -> dict:
+        return ask(address, json.dumps(drawing)).json()
 
     assert post({"strokes": [[[10, 10], [90, 10], [40, 100]]], "model": "sketch"})["shown"] == "7"
     assert post({"strokes": [[[1, "2"]]]}) == {"error": "Stroke 1 must be a list of (x, y), two numbers a point."}
-    assert post([1]) == {"error": "A drawing must be an object with strokes and model; got list."}
+    for nothing in ([1], None, "sketch"):
+        assert post(nothing)["error"].startswith("A drawing must be an object with strokes and model; got ")
+
+
+@pytest.mark.parametrize("body", ["[" * 500_000, "nonsense", "", b"\xff\xfe"])
+def test_what_is_no_json_is_refused(address: str, body: str | bytes):
+    answer = ask(address, body)
+    assert answer.status_code == 400 and answer.json() == {"error": "A drawing must be sent as JSON."}
 
 
 @pytest.mark.parametrize("body", ["[" * 500_000, "nonsense", "null", "{}", b"\xff\xfe"])
-def test_what_is_no_call_is_refused(address: str, body: str | bytes):
-    answer = httpx.post(address + PAD, content=body, headers={"Content-Type": "application/json"})
+def test_what_is_no_call_of_a_server_function_is_refused(address: str, body: str | bytes):
+    answer = httpx.post(address + SERVER_FUNCTION, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400 and len(answer.text) < 200

@@ -22,7 +22,7 @@ from mnist_demo.recipes import find_recipe
 from mnist_demo.ui.gate import HEALTH, OTHERS
 from mnist_demo.ui.recipe_fields import values_of
 from tests.conftest import ROOT, served
-from tests.wire import JOIN, NEWS, SERVER_FUNCTION, Wire, find_server
+from tests.wire import JOIN, NEWS, READ, SERVER_FUNCTION, Wire, find_server
 
 # Every endpoint that Gradio has, reviewed: what of it is served, and why.
 PAGE = "the page itself, its settings and files: public, read-only"
@@ -50,6 +50,7 @@ SERVED = {
     "GET /gradio_api/queue/data": OPEN,
     "GET /gradio_api/call/{api_name}/{event_id}": OPEN,
     "GET /gradio_api/call/v2/{api_name}/{event_id}": OPEN,
+    "POST /read": ASKED,
     "POST /gradio_api/queue/join": ASKED,
     "POST /gradio_api/run/{api_name}": ASKED,
     "POST /gradio_api/call/{api_name}": ASKED,
@@ -89,8 +90,8 @@ NOTHING = {"error": "There is nothing here."}
 
 # In a process of its own, as Gradio's servers leave sockets open.
 LIST_ENDPOINTS = """
-import gradio
-from mnist_demo.ui import LAUNCH
+from mnist_demo.ui import build_app
+from mnist_demo.ui.shared_data import SharedData
 
 def walk(routes):
     for route in routes:
@@ -100,9 +101,7 @@ def walk(routes):
             for method in getattr(route, "methods", None) or [type(route).__name__]:
                 print(method, route.path)
 
-with gradio.Blocks() as page:
-    pass
-walk(page.launch(prevent_thread_lock=True, quiet=True, **LAUNCH)[0].routes)
+walk(build_app(SharedData(None)).launch(prevent_thread_lock=True, quiet=True)[0].routes)
 """
 
 
@@ -186,7 +185,7 @@ def calls(wire: Wire) -> list[tuple[str, Any]]:
         if each["backend_fn"]
     ]
     return [
-        (SERVER_FUNCTION, wire.call("pad", "read", drawing)),
+        (READ, drawing),
         *(
             (SERVER_FUNCTION, wire.call("explorer", name, look))
             for name in ("look", "digit", "wall_file", "table_file")
@@ -210,7 +209,7 @@ SECRETS = re.compile(rf"Traceback|site-packages|\.py\b|{re.escape(str(ROOT))}/|{
 
 def assert_it_still_reads(address: str, wire: Wire) -> None:
     drawing = {"strokes": [[[10, 10], [90, 10], [40, 100]]], "model": "sketch"}
-    answer = httpx.post(address + SERVER_FUNCTION, json=wire.call("pad", "read", drawing)).json()
+    answer = httpx.post(address + READ, json=drawing).json()
     assert answer["shown"] == "7" and answer["model"] == "sketch"
 
 
@@ -274,7 +273,7 @@ def test_one_address_has_so_many_requests_answered_at_once(address: str):
             waiting.enter_context(half_a_request(address, body))
         answer = httpx.post(f"{address}{JOIN}", content=b"{}")
         assert answer.status_code == 429 and "try again in a moment" in answer.json()["error"]
-        assert httpx.post(f"{address}{SERVER_FUNCTION}", content=b"{}").status_code == 400  # drawings go on
+        assert httpx.post(f"{address}{READ}", content=b"{}").status_code == 200  # drawings go on
     assert httpx.post(f"{address}{JOIN}", content=b"{}").status_code != 429
 
 

@@ -14,7 +14,7 @@ import pytest
 from mnist_demo.recipes import find_recipe
 from mnist_demo.ui.recipe_fields import values_of
 from tests.conftest import ROOT, free_port, served, wait_for
-from tests.wire import JOIN, NEWS, SERVER_FUNCTION, Wire
+from tests.wire import JOIN, NEWS, READ, Wire
 
 NO_NGINX = "NO NGINX: two processes were not tested. Install it (Debian: apt-get install nginx-light)."
 SEVEN = [[[10, 10], [90, 10], [40, 100]]]
@@ -56,8 +56,8 @@ def test_two_processes_behind_nginx_draw_and_train(tmp_path: Path):
             homes = {}
             for number in range(2, 18):
                 with visitor(number) as client:
-                    drawing = wire.call("pad", "read", {"strokes": SEVEN, "model": "sketch"})
-                    answers = [client.post(address + SERVER_FUNCTION, json=drawing) for _ in range(3)]
+                    drawing = {"strokes": SEVEN, "model": "sketch"}
+                    answers = [client.post(address + READ, json=drawing) for _ in range(3)]
                     assert [answer.json()["shown"] for answer in answers] == ["7"] * 3
                     (homes[number],) = {answer.headers["X-Served-By"] for answer in answers}  # always the same
             assert set(homes.values()) == set(hosts)
@@ -69,8 +69,8 @@ def test_two_processes_behind_nginx_draw_and_train(tmp_path: Path):
                 news = client.get(address + NEWS, params={"session_hash": "me"}).text
                 key = re.search(r'"key":\s*"([^"]+/softmax, yours 1[^"]*)"', news)
                 assert key and "Finished after" in news
-                mine = wire.call("pad", "read", {"strokes": SEVEN, "model": key[1]})
-                assert client.post(address + SERVER_FUNCTION, json=mine).json()["model"].startswith("softmax, yours 1")
+                mine = {"strokes": SEVEN, "model": key[1]}
+                assert client.post(address + READ, json=mine).json()["model"].startswith("softmax, yours 1")
             with visitor(other) as client:
-                answer = client.post(address + SERVER_FUNCTION, json=mine).json()
+                answer = client.post(address + READ, json=mine).json()
                 assert answer["model"] == "sketch" and "is not here" in answer["notice"]

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import psutil
 
-SERVER_FUNCTION = "gradio_api/component_server/"
+READ, SERVER_FUNCTION = "read", "gradio_api/component_server/"
 JOIN, NEWS, HEARTBEAT = "gradio_api/queue/join", "gradio_api/queue/data", "gradio_api/heartbeat/"
 
 
@@ -30,7 +30,7 @@ class Wire:
             "data": data,
             "component_id": self.component(component),
             "fn_name": function,
-            "session_hash": "pad",
+            "session_hash": "anybody",
         }
 
     def event(self, output: str, *inputs: str) -> int:

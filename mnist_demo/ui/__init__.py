@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from mnist_demo.data import MNIST_FILES
 from mnist_demo.ui import browse, draw, train
@@ -29,7 +30,7 @@ _FOLLOW_TABS = """() => {
   return [];
 }"""
 UPLOADS_KEPT = (600, 600)  # seconds between two looks at uploaded files, and from what age they are deleted
-LAUNCH: dict[str, Any] = {
+_LAUNCH: dict[str, Any] = {
     "theme": gr.themes.Default(primary_hue="indigo", font=_FONTS, font_mono=["ui-monospace", "monospace"]),
     "css_paths": [Path(__file__).parent / "page.css"],
     "ssr_mode": False,
@@ -38,8 +39,20 @@ LAUNCH: dict[str, Any] = {
     "enable_monitoring": False,
     "pwa": False,
     "max_file_size": "10mb",
-    "app_kwargs": {"middleware": [Middleware(Gate)]},
 }
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page, to be served once."""
+
+    blocks: gr.Blocks
+    reading: Route  # what answers the pad, beside Gradio
+
+    def launch(self, **options: Any) -> Any:
+        """As `gr.Blocks.launch`, whose `options` say where."""
+        beside = {"middleware": [Middleware(Gate)], "routes": [self.reading]}
+        return self.blocks.launch(app_kwargs=beside, **_LAUNCH, **options)
 
 
 @dataclass(frozen=True)
@@ -76,8 +89,8 @@ class Handlers:
 
 def build_app(
     data: SharedData, shelf: Shelf | None = None, *, train_slots: int = 1, train_seconds: float = 120
-) -> gr.Blocks:
-    """The page as Gradio blocks, to be launched with LAUNCH. The data are loaded when somebody first needs them.
+) -> Page:
+    """The page, to be launched. The data are loaded when somebody first needs them.
 
     So many trainings run at once, each for at most `train_seconds`.
     """
@@ -122,4 +135,4 @@ def build_app(
         retried = retry.click(handlers.retry, None, notice, concurrency_limit=None, **PRIVATE)
         retried.then(**show_banner).then(**browsing.show).then(**training.check)
         page.unload(handlers.end_visit)
-    return page
+    return Page(page, drawing.reading)

@@ -11,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
+from starlette.routing import Route
 
 from mnist_demo.classifier import BLANK, Classifier, Prediction
 from mnist_demo.errors import DemoError, InputError
@@ -21,7 +22,7 @@ from mnist_demo.ui import figures
 from mnist_demo.ui.answer import Answer
 from mnist_demo.ui.events import PRIVATE, friendly
 from mnist_demo.ui.shelf import Shelf
-from mnist_demo.ui.sketchpad import Sketchpad
+from mnist_demo.ui.sketchpad import Sketchpad, reading
 
 EXAMPLES = ["crossed 7", "flagged 1", "open 4", "curly 2", "curly 9", "slashed 0"]  # designs of practice digits
 NO_PICTURE = figures.answer(BLANK, blank="No picture yet")
@@ -141,6 +142,7 @@ class DrawTab:
 
     pad: Sketchpad
     model: gr.Dropdown
+    reading: Route  # what answers the pad
 
 
 def build(shelf: Shelf) -> DrawTab:
@@ -150,7 +152,7 @@ def build(shelf: Shelf) -> DrawTab:
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):
             examples = {name: _on_pad(design_strokes(name)) for name in EXAMPLES}
-            pad = Sketchpad(handlers.read, model=shelf.default(), examples=examples, elem_id="pad")
+            pad = Sketchpad(model=shelf.default(), examples=examples, elem_id="pad")
         with gr.Column(scale=6, min_width=300):
             Answer(figures.answer(BLANK), pad=True, elem_id="answer")
             model = gr.Dropdown(shelf.choices(), value=shelf.default() or None, label="Model", elem_id="draw-model")
@@ -167,4 +169,4 @@ def build(shelf: Shelf) -> DrawTab:
 
     gr.api(handlers.predict_strokes, api_name="predict_strokes", queue=False)
     gr.api(handlers.predict_image, api_name="predict_image", queue=False)
-    return DrawTab(pad, model)
+    return DrawTab(pad, model, reading(handlers.read))

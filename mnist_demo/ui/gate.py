@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mnist_demo.ui.sketchpad import ADDRESS as READ
+
 logger = logging.getLogger(__name__)
 HEALTH = "/health"  # answers as long as the server does
 _ANY = "[^/]+"
@@ -23,7 +25,7 @@ _SERVED = {
         rf"|/gradio_api/(heartbeat/{_ANY}|call/(v2/)?{_ANY}/{_ANY})"
     ),
     "POST": re.compile(
-        rf"/gradio_api/(queue/join|cancel|reset/?|upload|component_server/?|run/{_ANY}|call/(v2/)?{_ANY})"
+        rf"{READ}|/gradio_api/(queue/join|cancel|reset/?|upload|component_server/?|run/{_ANY}|call/(v2/)?{_ANY})"
     ),
 }
 _SERVED["HEAD"] = _SERVED["GET"]
@@ -38,7 +40,7 @@ class Limit:
     at_once: int  # that are being answered for one address, from which a school or, behind a proxy, everybody may come
 
 
-DRAWINGS = Limit(1_000_000, 400)  # what components ask; 20,000 points and their punctuation take a quarter of it
+DRAWINGS = Limit(1_000_000, 400)  # and what else components ask; 20,000 points and their punctuation take a quarter of it
 OTHERS = Limit(16_000_000, 100)  # such as a picture of 10 MB as base64 text
 
 
@@ -64,7 +66,7 @@ class Gate:
             return await _refuse(404, "There is nothing here.")(scope, receive, send)
         if method != "POST":
             return await self.app(scope, receive, send)
-        limit = DRAWINGS if "/component_server" in path else OTHERS
+        limit = DRAWINGS if path == READ or "/component_server" in path else OTHERS
         who = (scope.get("client") or ("",))[0], limit
         if self._under_way[who] >= limit.at_once:
             error = f"{limit.at_once} requests from your address are being answered; try again in a moment."

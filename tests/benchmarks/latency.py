@@ -33,7 +33,7 @@ window.heard = heard;
 let waiting = [], sent = [], lifted = 0;
 const ask = window.fetch;
 window.fetch = (address, ...rest) => {
-  if (String(address).includes('component_server')) [sent, waiting] = [[...sent, ...waiting], []];
+  if (String(address).endsWith('/read')) [sent, waiting] = [[...sent, ...waiting], []];
   return ask(address, ...rest);
 };
 const move = 'onpointerrawupdate' in window ? 'pointerrawupdate' : 'pointermove'; // the latter waits for a frame
@@ -85,7 +85,7 @@ async def answer_at_once(browser: Browser, address: str) -> list[Row]:
     requests: list[str] = []
     answers: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
-    page.on("response", lambda response: answers.append(response.url) if "component_server" in response.url else None)
+    page.on("response", lambda response: answers.append(response.url) if response.url.endswith("/read") else None)
     for name in DESIGNS:
         await draw(page, design_strokes(name), rest=100)
     moves = await page.evaluate("heard.moves")

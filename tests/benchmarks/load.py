@@ -34,7 +34,7 @@ from mnist_demo.strokes import resample
 from mnist_demo.ui.recipe_fields import values_of
 from tests.benchmarks.rows import Row, at_most, print_rows
 from tests.conftest import served
-from tests.wire import HEARTBEAT, JOIN, NEWS, SERVER_FUNCTION, Wire, find_server
+from tests.wire import HEARTBEAT, JOIN, NEWS, READ, SERVER_FUNCTION, Wire, find_server
 
 DRAWING, LOOKING = 1.2, 3.0  # seconds
 MOVES = 72  # of the pen, while one draws
@@ -135,7 +135,7 @@ class Visits:
                     "seed": str(rng.randrange(99)),
                 }
                 body = self.wire.call("explorer", "look", {"model": "softmax", **wall})
-                await self.ask(client, body, person, person.walls)
+                await self.ask(client, SERVER_FUNCTION, body, person, person.walls)
             await asyncio.sleep(max(0.0, rest - time.monotonic()))
         page.cancel()
         with suppress(asyncio.CancelledError):
@@ -153,16 +153,18 @@ class Visits:
             share = min(1.0, (time.monotonic() - started) / DRAWING)
             drawn = round(share * points)
             if drawn > sent:
-                body = self.wire.call("pad", "read", {"strokes": beginning(drawing, drawn), "model": "sketch"})
-                await self.ask(client, body, person, person.answers)
+                body = {"strokes": beginning(drawing, drawn), "model": "sketch"}
+                await self.ask(client, READ, body, person, person.answers)
                 sent = drawn
             else:
                 await asyncio.sleep(DRAWING / MOVES)
 
-    async def ask(self, client: aiohttp.ClientSession, body: dict, person: Person, times: list[float]) -> None:
+    async def ask(
+        self, client: aiohttp.ClientSession, path: str, body: dict, person: Person, times: list[float]
+    ) -> None:
         started = time.monotonic()
         try:
-            async with client.post(SERVER_FUNCTION, json=body) as answer:
+            async with client.post(path, json=body) as answer:
                 news = await answer.json()
             if answer.status != 200 or news.get("error"):
                 person.errors.append(f"{answer.status}: {str(news)[:80]}")

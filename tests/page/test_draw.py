@@ -218,7 +218,7 @@ def test_one_request_at_a_time_and_the_newest_drawing_wins(page: Page):
         route.continue_()
 
     page.evaluate(COUNT_REQUESTS)
-    page.route("**/component_server/", delay)
+    page.route("**/read", delay)
     draw_with_mouse(page, design_strokes("curly 9"))
     expect_answer(page, "9")
     counts = page.evaluate("counts")
@@ -227,7 +227,7 @@ def test_one_request_at_a_time_and_the_newest_drawing_wins(page: Page):
 
 def test_a_slow_server_is_told(page: Page):
     held: list[Route] = []
-    page.route("**/component_server/", lambda route: route.continue_() if held else held.append(route))
+    page.route("**/read", lambda route: route.continue_() if held else held.append(route))
     draw_with_mouse(page, SEVEN)
     expect(page.locator(NOTICE)).to_have_text("The server is slow. Your drawing is kept.")
     held[0].continue_()

@@ -5,8 +5,7 @@ const PAUSES = [500, 1000, 2000, 4000]; // ms before each new try, the last one 
 const FAR = 80; // ms that answers take: where they come sooner, no request makes way for another
 const WORTH = 30; // ms: elsewhere, one that would take so much longer makes way for the final drawing
 
-const { root = '.', api_prefix: prefix = '/gradio_api' } = window.gradio_config ?? {};
-const address = new URL(`${root}${prefix}/component_server/`, document.baseURI);
+const address = new URL(`${window.gradio_config?.root ?? '.'}${props.address}`, document.baseURI);
 const notice = pad.querySelector('.notice');
 
 let model = props.model; // the key of the model that shall answer
@@ -36,12 +35,7 @@ async function send() {
     const response = await fetch(address, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({
-        data: { strokes, model, every },
-        component_id: props.component,
-        fn_name: 'read',
-        session_hash: 'pad', // asked for, and of no use to a function that keeps nothing
-      }),
+      body: JSON.stringify({ strokes, model, every }),
       signal: controller.signal,
     });
     const body = await response.json();
