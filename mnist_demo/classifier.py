@@ -1,12 +1,13 @@
 """A trained network that answers for drawings and pictures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from mnist_demo.calibration import Calibration
 from mnist_demo.checkpoints import Record, find_checkpoint, load_checkpoint
@@ -73,11 +74,23 @@ class Classifier:
 
     def predict_prepared(self, image: np.ndarray) -> Prediction:
         """Read an image that is already like MNIST's, (28, 28) uint8, 0 background to 255 ink."""
-        if not image.any():
-            return BLANK
-        with torch.inference_mode(), threads(1):  # to share out one digit costs more than it brings
-            pixels = torch.from_numpy(image).float().div_(255)[None, None]  # (1, 1, 28, 28)
-            logits = self.model(pixels.to(next(self.model.parameters()).device))[0].cpu()  # (10,) or (12,)
+        return self.predict_batch([image])[0]
+
+    def predict_batch(self, images: Sequence[np.ndarray]) -> list[Prediction]:
+        """Read several such images at once, which takes less time than one after the other."""
+        inked = [image for image in images if image.any()]
+        answers = iter(self._predict_inked(np.stack(inked)) if inked else [])
+        return [next(answers) if image.any() else BLANK for image in images]
+
+    def _predict_inked(self, images: np.ndarray) -> list[Prediction]:
+        """The same of (N, 28, 28) uint8 none of which is blank."""
+        with torch.inference_mode(), threads(1):  # to share out few digits costs more than it brings
+            pixels = torch.from_numpy(images).float().div_(255)[:, None]  # (N, 1, 28, 28)
+            logits = self.model(pixels.to(next(self.model.parameters()).device)).cpu()  # (N, 10) or (N, 12)
+        return [self._judge(image, row) for image, row in zip(images, logits, strict=True)]
+
+    def _judge(self, image: np.ndarray, logits: Tensor) -> Prediction:
+        """What logits (10,) or (12,) say of an image."""
         probabilities = self.calibration.probabilities(logits).tolist()
         score = self.calibration.scores(logits).item()
         is_digit = score >= self.calibration.least_score

@@ -22,12 +22,25 @@ def handlers() -> Handlers:
 
 
 def test_a_drawing_is_answered_by_the_model_that_was_asked(handlers: Handlers):
-    answer = handlers.read({"strokes": SEVEN, "model": "softmax"})
+    answer = handlers.read([{"strokes": SEVEN, "model": "softmax"}])[0]
     assert (answer["shown"], answer["model"], answer["notice"]) == ("7", "softmax", "") and "models" not in answer
 
 
+def test_drawings_that_are_read_together_are_answered_as_alone(handlers: Handlers):
+    drawings: list[Any] = [
+        {"strokes": design_strokes(name), "model": model}
+        for name in ("plain 7", "open 4", "curly 2")
+        for model in ("softmax", "sketch", "cnn")
+    ]
+    drawings[4:4] = [None, {"strokes": [], "model": "sketch"}]
+    alone = [handlers.read([drawing])[0] for drawing in drawings]
+    for answer, expected in zip(handlers.read(drawings), alone, strict=True):
+        assert answer.pop("shares", []) == pytest.approx(expected.pop("shares", []), abs=0.1)
+        assert answer == expected
+
+
 def test_all_models_answer_where_all_are_asked(handlers: Handlers):
-    answer = handlers.read({"strokes": SEVEN, "model": "cnn", "every": True})
+    answer = handlers.read([{"strokes": SEVEN, "model": "cnn", "every": True}])[0]
     assert [verdict["model"] for verdict in answer["models"]] == handlers.shelf.shipped()
     chosen = next(verdict for verdict in answer["models"] if verdict["model"] == "cnn")
     assert (chosen["shown"], chosen["remark"]) == (answer["shown"], answer["remark"])
@@ -37,14 +50,14 @@ def test_a_visitors_own_model_answers_whoever_knows_its_key(handlers: Handlers):
     visit = handlers.shelf.visit("a visitor")
     softmax = handlers.shelf.find("softmax")
     visit.trained[f"{visit.token}/softmax, yours 1"] = type(softmax)("softmax, yours 1", softmax.model)
-    answer = handlers.read({"strokes": SEVEN, "model": f"{visit.token}/softmax, yours 1", "every": True})
+    answer = handlers.read([{"strokes": SEVEN, "model": f"{visit.token}/softmax, yours 1", "every": True}])[0]
     assert answer["model"] == "softmax, yours 1" and answer["notice"] == ""
     assert [verdict["model"] for verdict in answer["models"]] == [*handlers.shelf.shipped(), "softmax, yours 1"]
 
 
 @pytest.mark.parametrize("key", ["unguessable/softmax, yours 1", "", None, 7, ["sketch"], {}])
 def test_the_default_stands_in_for_a_model_that_is_gone_and_says_so(handlers: Handlers, key: Any):
-    answer = handlers.read({"strokes": SEVEN, "model": key})
+    answer = handlers.read([{"strokes": SEVEN, "model": key}])[0]
     assert answer["shown"] == "7" and answer["model"] == DEFAULT_MODEL
     assert answer["notice"].endswith(f"is not here (any more): {DEFAULT_MODEL} answers instead.")
     assert "unguessable" not in answer["notice"]
@@ -65,7 +78,7 @@ def test_the_default_stands_in_for_a_model_that_is_gone_and_says_so(handlers: Ha
     ],
 )
 def test_what_is_no_drawing_gets_a_clear_line(handlers: Handlers, drawing: Any, error: str):
-    assert handlers.read(drawing) == {"error": error}
+    assert handlers.read([drawing])[0] == {"error": error}
 
 
 def test_a_picture_is_answered_with_the_ink_that_was_found(handlers: Handlers, tmp_path: Path):
@@ -90,5 +103,5 @@ def test_no_picture_is_a_blank_and_what_is_none_gets_a_clear_line(handlers: Hand
 
 
 def test_where_there_is_no_checkpoint_it_says_what_to_do(tmp_path: Path):
-    answer = Handlers(Shelf(tmp_path)).read({"strokes": SEVEN, "model": ""})
+    answer = Handlers(Shelf(tmp_path)).read([{"strokes": SEVEN, "model": ""}])[0]
     assert answer == {"error": "There is no model yet; train one in the Train tab."}

@@ -21,8 +21,9 @@ from mnist_demo.strokes import Strokes, strokes_to_image
 from mnist_demo.ui import figures
 from mnist_demo.ui.answer import Answer
 from mnist_demo.ui.events import PRIVATE, friendly
+from mnist_demo.ui.reading import reading
 from mnist_demo.ui.shelf import Shelf
-from mnist_demo.ui.sketchpad import Sketchpad, reading
+from mnist_demo.ui.sketchpad import Sketchpad
 
 EXAMPLES = ["crossed 7", "flagged 1", "open 4", "curly 2", "curly 9", "slashed 0"]  # designs of practice digits
 NO_PICTURE = figures.answer(BLANK, blank="No picture yet")
@@ -36,19 +37,31 @@ class Handlers:
     shelf: Shelf
     _decoding: threading.Lock = field(default_factory=threading.Lock)  # one large picture in memory at a time
 
-    def read(self, drawing: Any) -> dict[str, Any]:
-        """What the pad asks while somebody draws. Never raises: {"error": text} tells what cannot be read.
+    def read(self, drawings: list[Any]) -> list[dict[str, Any]]:
+        """What pads ask while people draw, some of them at once. Never raises: {"error": text} tells what cannot be
+        read.
 
-        drawing: {"strokes": as for `predict_strokes`, "model": a key, "every": whether all models shall answer}. Gives
-        what `_answer` does.
+        Each drawing: {"strokes": as for `predict_strokes`, "model": a key, "every": whether all models shall answer}.
+        Gives for each what `_tell` does.
         """
-        try:
-            if not isinstance(drawing, dict):
-                raise InputError(f"A drawing must be an object with strokes and model; got {type(drawing).__name__}.")
-            image = strokes_to_image(drawing.get("strokes"))  # type: ignore[arg-type]  # it checks
-            return self._answer(image, drawing.get("model"), every=bool(drawing.get("every")))
-        except DemoError as error:
-            return {"error": str(error)}
+        answers: list[dict[str, Any]] = [{} for _ in drawings]
+        batches: dict[Classifier, list[tuple[int, np.ndarray, str]]] = {}
+        for number, drawing in enumerate(drawings):
+            try:
+                if not isinstance(drawing, dict):
+                    kind = type(drawing).__name__
+                    raise InputError(f"A drawing must be an object with strokes and model; got {kind}.")
+                image = strokes_to_image(drawing.get("strokes"))  # type: ignore[arg-type]  # it checks
+                classifier, notice = self._choose(drawing.get("model"))
+                batches.setdefault(classifier, []).append((number, image, notice))
+            except DemoError as error:
+                answers[number] = {"error": str(error)}
+        for classifier, batch in batches.items():
+            predictions = classifier.predict_batch([image for _, image, _ in batch])
+            for (number, _, notice), prediction in zip(batch, predictions, strict=True):
+                every = bool(drawings[number].get("every"))
+                answers[number] = self._tell(classifier, prediction, every) | {"notice": notice}
+        return answers
 
     @friendly
     def read_picture(self, path: str | None, key: str) -> dict[str, Any]:
@@ -57,23 +70,24 @@ class Handlers:
             return NO_PICTURE
         with Path(path).open("rb") as file, self._decoding:
             ink = picture_to_ink(open_picture(file))
-        answer = self._answer(fit(ink), key, every=True, blank="No ink was found")
-        return answer | {"ink": figures.png_url(np.rint(255 * (1 - ink)))}
+        classifier, notice = self._choose(key)
+        answer = self._tell(classifier, classifier.predict_prepared(fit(ink)), every=True, blank="No ink was found")
+        return answer | {"notice": notice, "ink": figures.png_url(np.rint(255 * (1 - ink)))}
 
-    def _answer(self, image: np.ndarray, key: Any, every: bool, **remarks: str) -> dict[str, Any]:
-        """What `figures.answer` gives, the model's name, a notice if it is another than was asked for, and on demand
-        what every model says."""
-        notice = ""
+    def _choose(self, key: Any) -> tuple[Classifier, str]:
+        """Who answers, and a notice if that is another than was asked for."""
         try:
-            classifier = self.shelf.find(key)
+            return self.shelf.find(key), ""
         except InputError as error:  # trained in a visit that has ended, or before the server was started anew
             classifier = self.shelf.find(self.shelf.default())
-            notice = f"{str(error).partition(';')[0]}: {classifier.name} answers instead."
-        answer = figures.answer(classifier.predict_prepared(image), **remarks)
-        answer |= {"model": classifier.name, "notice": notice}
+            return classifier, f"{str(error).partition(';')[0]}: {classifier.name} answers instead."
+
+    def _tell(self, classifier: Classifier, prediction: Prediction, every: bool, **remarks: str) -> dict[str, Any]:
+        """What `figures.answer` gives, the model's name, and on demand what every model says."""
+        answer = figures.answer(prediction, **remarks) | {"model": classifier.name}
         if every:
             asked = list(dict.fromkeys([*self.shelf.all_shipped(), classifier]))  # which may be a visitor's own
-            answer["models"] = [figures.verdict(one.name, one.predict_prepared(image)) for one in asked]
+            answer["models"] = [figures.verdict(one.name, one.predict_prepared(prediction.image)) for one in asked]
         return answer
 
     @friendly

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mnist_demo.ui.sketchpad import ADDRESS as READ
+from mnist_demo.ui.reading import ADDRESS as READ
 
 logger = logging.getLogger(__name__)
 HEALTH = "/health"  # answers as long as the server does
@@ -40,7 +40,9 @@ class Limit:
     at_once: int  # that are being answered for one address, from which a school or, behind a proxy, everybody may come
 
 
-DRAWINGS = Limit(1_000_000, 400)  # and what else components ask; 20,000 points and their punctuation take a quarter of it
+DRAWINGS = Limit(
+    1_000_000, 400
+)  # and what else components ask; 20,000 points and their punctuation take a quarter of it
 OTHERS = Limit(16_000_000, 100)  # such as a picture of 10 MB as base64 text
 
 

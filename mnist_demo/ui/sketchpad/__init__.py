@@ -1,18 +1,13 @@
 """A pad to draw on with finger, mouse or pen, which asks the server what it is while the pen moves."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from anyio import to_thread  # which Gradio brings along, and uses for the same
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 
 from mnist_demo.strokes import Strokes
+from mnist_demo.ui.reading import ADDRESS
 
-ADDRESS = "/read"  # where the pad asks
 _HERE = Path(__file__).parent
 _HTML, _CSS, _DRAW, _ASK = (
     (_HERE / name).read_text(encoding="utf-8") for name in ("sketchpad.html", "sketchpad.css", "draw.js", "ask.js")
@@ -22,7 +17,7 @@ _HTML, _CSS, _DRAW, _ASK = (
 class Sketchpad(gr.HTML):
     """The drawing as strokes, each a list of (x, y) from 0 to 1000 on the pad, y down.
 
-    While one draws, the page asks the server at ADDRESS, see `reading`; the answer becomes the detail of an event
+    While one draws, the page asks the server, see reading.py; the answer becomes the detail of an event
     `answer` on the document. `model` is the key of the model to start with, `examples` are drawings by name, as buttons
     that draw them. The value follows when the pen is lifted.
     """
@@ -64,21 +59,3 @@ class Sketchpad(gr.HTML):
 
     def example_value(self) -> list:
         return self.example_payload()
-
-
-def reading(read: Callable[[Any], dict[str, Any]]) -> Route:
-    """What answers the pad: `read` is given {"strokes", "model", "every"}, or whatever else somebody sent as JSON.
-
-    It stands beside Gradio, whose own way to a component's server function takes two thirds as long as reading does.
-    """
-
-    async def answer(request: Request) -> JSONResponse:
-        try:
-            drawing = await request.json()
-        except (ValueError, RecursionError):
-            return JSONResponse({"error": "A drawing must be sent as JSON."}, 400)
-        # To wait for a thread would take a fifth as long as the reading; only what takes long goes there.
-        takes_long = isinstance(drawing, dict) and drawing.get("every")
-        return JSONResponse(await to_thread.run_sync(read, drawing) if takes_long else read(drawing))
-
-    return Route(ADDRESS, answer, methods=["POST"])

@@ -1,0 +1,54 @@
+"""The endpoint that the pad asks while somebody draws; it stands beside Gradio, whose own way takes longer."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from anyio import to_thread  # which Gradio brings along, and uses for the same
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+ADDRESS = "/read"
+AT_ONCE = 8  # drawings that are read together; more bring the network nothing, and hold up who comes next
+
+Read = Callable[[list[Any]], list[dict[str, Any]]]
+
+
+def reading(read: Read) -> Route:
+    """What answers pads, each with a drawing as JSON: `read` is given those that wait, whatever was sent, and gives the
+    answer for each.
+
+    A drawing that comes alone is read at once; those that come meanwhile are read together, as a network needs less
+    time for several at once.
+    """
+    waiting: list[tuple[Any, asyncio.Future]] = []
+
+    def read_some() -> None:
+        some = waiting[:AT_ONCE]
+        del waiting[:AT_ONCE]
+        if waiting:
+            asyncio.get_running_loop().call_soon(read_some)
+        try:
+            answers: list[Any] = read([drawing for drawing, _ in some])
+        except Exception as error:
+            answers = [error] * len(some)
+        for (_, future), answer in zip(some, answers, strict=True):
+            if not future.done():  # or else whoever asked has gone
+                future.set_exception(answer) if isinstance(answer, Exception) else future.set_result(answer)
+
+    async def answer(request: Request) -> JSONResponse:
+        try:
+            drawing = await request.json()
+        except (ValueError, RecursionError):
+            return JSONResponse({"error": "A drawing must be sent as JSON."}, 400)
+        if isinstance(drawing, dict) and drawing.get("every"):  # which takes long
+            return JSONResponse((await to_thread.run_sync(read, [drawing]))[0])
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        waiting.append((drawing, future))
+        if len(waiting) == 1:
+            loop.call_soon(read_some)
+        return JSONResponse(await future)
+
+    return Route(ADDRESS, answer, methods=["POST"])
