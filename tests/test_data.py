@@ -1,13 +1,16 @@
-from concurrent.futures import ThreadPoolExecutor
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+from torchvision.datasets import MNIST
 
 from mnist_demo import data as data_module
 from mnist_demo.data import Data, Digits, batches, download_mnist, load_mnist, missing_files, practice_data
 from mnist_demo.errors import DataError
-from tests.conftest import Mirror, no_room
+from tests.conftest import ROOT, Mirror, no_room
 
 
 def test_mnist_files_become_whole_tensors(small_mnist: Path, practice: Data):
@@ -98,9 +101,22 @@ def test_a_full_disk_is_told_from_a_bad_mirror(mirror: Mirror, tmp_path: Path):
     assert [path for path in (tmp_path / "new").rglob("*") if path.is_file()] == []
 
 
-def test_two_downloads_at_once_do_no_harm(small_mnist: Path, mirror: Mirror, tmp_path: Path):
-    with ThreadPoolExecutor() as pool:  # nothing but the folder is shared, as by two processes
-        list(pool.map(lambda _: download_mnist(tmp_path / "new"), range(4)))
+DOWNLOAD = """
+import json, sys
+from pathlib import Path
+from torchvision.datasets import MNIST
+from mnist_demo import data
+folder, files, MNIST.resources, MNIST.mirrors = map(json.loads, sys.argv[1:])
+data.MNIST_FILES = files
+data.download_mnist(Path(folder))
+"""
+
+
+def test_two_processes_may_download_at_once(small_mnist: Path, mirror: Mirror, tmp_path: Path):
+    told = [str(tmp_path / "new"), data_module.MNIST_FILES, MNIST.resources, MNIST.mirrors]
+    command = [sys.executable, "-c", DOWNLOAD, *map(json.dumps, told)]
+    processes = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
     assert load_mnist(tmp_path / "new").checksum == load_mnist(small_mnist).checksum
     assert len(list((tmp_path / "new/MNIST/raw").iterdir())) == 4
 

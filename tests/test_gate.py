@@ -1,10 +1,12 @@
+import asyncio
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
 
-from mnist_demo.ui.gate import DRAWINGS, OTHERS
+from mnist_demo.ui.gate import DRAWINGS, NEWS, OTHERS, Gate
 from tests.wire import READ, SERVER_FUNCTION
 
 ENDPOINT = "gradio_api/run/predict_strokes"
@@ -48,3 +50,30 @@ def test_what_is_no_json_is_refused(address: str, body: str | bytes):
 def test_what_is_no_call_of_a_server_function_is_refused(address: str, body: str | bytes):
     answer = httpx.post(address + SERVER_FUNCTION, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400 and len(answer.text) < 200
+
+
+def test_one_address_may_have_so_many_pages_open():
+    statuses = []
+
+    async def send(message: Any) -> None:
+        statuses.append(message.get("status"))
+
+    async def stay_open(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    async def open_pages() -> None:
+        gate = Gate(stay_open)
+
+        def open_page(address: str) -> asyncio.Task:
+            scope = {"type": "http", "method": "GET", "path": "/gradio_api/heartbeat/x", "client": (address, 1)}
+            return asyncio.create_task(gate(scope, None, send))  # type: ignore[arg-type]
+
+        pages = [open_page(address) for address in ("one",) * (NEWS.at_once + 1) + ("two",)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert [page.done() for page in pages] == [False] * NEWS.at_once + [True, False]
+        for page in pages:
+            page.cancel()
+
+    asyncio.run(open_pages())
+    assert statuses[0] == 429

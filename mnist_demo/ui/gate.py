@@ -44,6 +44,8 @@ DRAWINGS = Limit(
     1_000_000, 400
 )  # and what else components ask; 20,000 points and their punctuation take a quarter of it
 OTHERS = Limit(16_000_000, 100)  # such as a picture of 10 MB as base64 text
+NEWS = Limit(1_000_000, 1_000)  # what tells a page something as long as it is open: one or two a page
+_IS_NEWS = re.compile(r"/gradio_api/(upload_progress|queue/data|heartbeat/.+|call/.+)")
 
 
 class Gate:
@@ -66,9 +68,9 @@ class Gate:
             return await JSONResponse({"status": "ok"})(scope, receive, send)
         if method not in _SERVED or not _SERVED[method].fullmatch(path):
             return await _refuse(404, "There is nothing here.")(scope, receive, send)
-        if method != "POST":
+        limit = _limit(method, path)
+        if not limit:
             return await self.app(scope, receive, send)
-        limit = DRAWINGS if path == READ or "/component_server" in path else OTHERS
         who = (scope.get("client") or ("",))[0], limit
         if self._under_way[who] >= limit.at_once:
             error = f"{limit.at_once} requests from your address are being answered; try again in a moment."
@@ -110,6 +112,12 @@ class Gate:
             await _refuse(413, error)(scope, receive, send)
         elif failed and not answered:
             await _refuse(500, "The server could not answer this.")(scope, receive, send)
+
+
+def _limit(method: str, path: str) -> Limit | None:
+    if method == "POST":
+        return DRAWINGS if path == READ or "/component_server" in path else OTHERS
+    return NEWS if _IS_NEWS.fullmatch(path) else None
 
 
 def _refuse(status: int, error: str) -> JSONResponse:

@@ -1,13 +1,18 @@
+import dataclasses
 import re
 import time
 from pathlib import Path
 
+import httpx
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from mnist_demo.checkpoints import save_checkpoint
 from mnist_demo.practice import design_strokes
-from mnist_demo.recipes import RECIPES
+from mnist_demo.recipes import RECIPES, Recipe
 from mnist_demo.reports import describe_network, describe_training
 from tests.browser import choose, draw_with_mouse, expect_answer, open_pad
+from tests.conftest import record_of
 from tests.page.test_browse import CELLS, SUMMARY
 
 STATUS, RUNS = "#monitor .status", "#monitor tbody tr"
@@ -31,9 +36,7 @@ def test_a_network_learns_and_then_draws_and_browses(page: Page):
     expect_answer(page, "7")
     open_training(page)
     expect(page.locator("#recipe-words")).to_contain_text("784 pixels → 10 outputs: 7,850 parameters.")
-    expect(page.locator("#batch figcaption")).to_have_text(
-        "20 training digits as the network will see them, in batches of 100"
-    )
+    expect(page.locator("#batch figcaption")).to_have_text("A batch as the network will see it: 100 training digits")
     page.locator("#start").click()
     expect(page.locator(STATUS)).to_contain_text("Finished after")
     expect(page.locator("#start")).to_be_enabled()
@@ -160,6 +163,51 @@ def test_a_network_is_downloaded_and_uploaded_again(page: Page, tmp_path: Path):
     expect_answer(page, "7")
 
 
+def test_text_in_a_network_or_its_name_stays_text(page: Page, tmp_path: Path, recipe: Recipe):
+    hostile = "<img src=x onerror=alert(1)>${7*7}"
+    file = tmp_path / f"{hostile}.safetensors"
+    named = dataclasses.replace(recipe, name=hostile)
+    save_checkpoint(file, recipe.build(), record_of(named))
+    page.on("dialog", lambda dialog: pytest.fail("a script ran"))
+    open_training(page)
+    page.locator('#train-tab [data-testid$="upload-button"]').set_input_files(file)
+    expect(page.locator(STATUS)).to_contain_text(f"{hostile}, yours 1 (uploaded) is here")
+    page.locator(RUNS).get_by_role("button", name="Browse").click()
+    expect(page.locator(SUMMARY)).to_contain_text(f"{hostile}, yours 1 (uploaded) reads")
+    page.get_by_role("tab", name="Train").click()
+    page.locator(RUNS).get_by_role("button", name="Draw").click()
+    expect(page.locator("#draw-model input")).to_have_value(f"{hostile}, yours 1 (uploaded)")
+    draw_with_mouse(page, design_strokes("plain 7"))
+    expect(page.locator("#answer .spoken")).not_to_have_text("")
+    page.get_by_role("tab", name="Train").click()
+    bad = tmp_path / f"bad {hostile}.safetensors"
+    bad.write_bytes(b"no network")
+    page.locator('#train-tab [data-testid$="upload-button"]').set_input_files(bad)
+    expect(page.get_by_text("is no safetensors file")).to_be_visible()
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_a_visit_that_ends_under_its_open_page_is_told_and_begins_anew(page: Page, address: str):
+    with page.expect_request("**/heartbeat/*") as heartbeat:
+        page.reload()
+    open_training(page)
+    page.locator("#start").click()
+    expect(page.locator(RUNS)).to_have_count(1)
+    page.locator(RUNS).get_by_role("button", name="Draw").click()
+    with httpx.stream("GET", heartbeat.value.url):  # one that breaks off ends the visit
+        pass
+    notice = page.locator("#pad .notice")
+    expect(notice).to_have_text("")
+    page.wait_for_timeout(1000)
+    draw_with_mouse(page, design_strokes("plain 7"))
+    expect(notice).to_have_text(f"The model {NAME!r} is not here (any more): sketch answers instead.")
+    expect_answer(page, "7")
+    page.get_by_role("tab", name="Train").click()
+    expect(page.locator("#start")).to_be_enabled()
+    page.locator("#start").click()
+    expect(page.locator(STATUS)).to_contain_text("Finished after")
+
+
 def test_visitors_wait_in_line_and_a_closed_page_gives_its_place_away(browser: Browser, address: str):
     def start_training() -> Page:
         page = browser.new_page()
@@ -198,4 +246,4 @@ def test_a_slow_browser_shows_the_values_of_the_recipe_that_was_chosen(page: Pag
     expect(page.locator("#recipe-words")).to_contain_text(describe_network(RECIPES["softmax"].build()))
     page.wait_for_timeout(3000)  # for what might still come
     expect(page.locator("#recipe-words")).to_contain_text(describe_training(RECIPES["softmax"]))
-    expect(page.locator("#batch figcaption")).to_contain_text("in batches of 100")
+    expect(page.locator("#batch figcaption")).to_contain_text("100 training digits")
