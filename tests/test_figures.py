@@ -39,3 +39,11 @@ def test_a_sprite_holds_each_digit_in_its_place():
     for i, image in enumerate(IMAGES):
         top, left = 28 * (i // figures.WALL_COLUMNS), 28 * (i % figures.WALL_COLUMNS)
         assert np.array_equal(sprite[top : top + 28, left : left + 28], image)
+
+
+def test_heat_is_orange_above_zero_and_blue_below_and_clear_at_zero():
+    picture = decode(figures.heat(np.array([[[2.0, -2.0], [0.0, 0.2]], [[0.0, 0.0], [0.0, -1.0]]]), columns=2))
+    assert picture.shape == (2, 4, 4)
+    assert tuple(picture[0, 0]) == (*figures.ORANGE, 255) and tuple(picture[0, 1]) == (*figures.BLUE, 255)
+    assert picture[1, 0, 3] == 0 and 0 < picture[1, 1, 3] < picture[1, 3, 3] < 255
+    assert not decode(figures.heat(np.zeros((1, 2, 2)), columns=1))[..., 3].any()

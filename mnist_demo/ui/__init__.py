@@ -107,7 +107,7 @@ def build_app(
             notice = gr.Markdown()
             retry = gr.Button("Retry", elem_id="retry", size="sm")
         with gr.Tab("Draw", id="draw", elem_id="draw-tab"):
-            drawing = draw.build(shelf)
+            drawing = draw.build(shelf, data)
         with gr.Tab("Browse", id="browse", elem_id="browse-tab") as tab:
             browsing = browse.build(shelf, data, tab)
         with gr.Tab("Train", id="train", elem_id="train-tab") as tab:

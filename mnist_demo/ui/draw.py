@@ -18,10 +18,12 @@ from mnist_demo.errors import DemoError, InputError
 from mnist_demo.images import fit, open_picture, picture_to_ink
 from mnist_demo.practice import design_strokes
 from mnist_demo.strokes import Strokes, strokes_to_image
-from mnist_demo.ui import figures
+from mnist_demo.ui import figures, why
 from mnist_demo.ui.answer import Answer
 from mnist_demo.ui.events import PRIVATE, friendly
+from mnist_demo.ui.insight import Insight
 from mnist_demo.ui.reading import reading
+from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf
 from mnist_demo.ui.sketchpad import Sketchpad
 
@@ -52,7 +54,7 @@ class Handlers:
                     kind = type(drawing).__name__
                     raise InputError(f"A drawing must be an object with strokes and model; got {kind}.")
                 image = strokes_to_image(drawing.get("strokes"))  # type: ignore[arg-type]  # it checks
-                classifier, notice = self._choose(drawing.get("model"))
+                classifier, notice = self.shelf.find_or_default(drawing.get("model"))
                 batches.setdefault(classifier, []).append((number, image, notice))
             except DemoError as error:
                 answers[number] = {"error": str(error)}
@@ -70,17 +72,9 @@ class Handlers:
             return NO_PICTURE
         with Path(path).open("rb") as file, self._decoding:
             ink = picture_to_ink(open_picture(file))
-        classifier, notice = self._choose(key)
+        classifier, notice = self.shelf.find_or_default(key)
         answer = self._tell(classifier, classifier.predict_prepared(fit(ink)), every=True, blank="No ink was found")
         return answer | {"notice": notice, "ink": figures.png_url(np.rint(255 * (1 - ink)))}
-
-    def _choose(self, key: Any) -> tuple[Classifier, str]:
-        """Who answers, and a notice if that is another than was asked for."""
-        try:
-            return self.shelf.find(key), ""
-        except InputError as error:  # trained in a visit that has ended, or before the server was started anew
-            classifier = self.shelf.find(self.shelf.default())
-            return classifier, f"{str(error).partition(';')[0]}: {classifier.name} answers instead."
 
     def _tell(self, classifier: Classifier, prediction: Prediction, every: bool, **remarks: str) -> dict[str, Any]:
         """What `figures.answer` gives, the model's name, and on demand what every model says."""
@@ -159,7 +153,7 @@ class DrawTab:
     reading: Route  # what answers the pad
 
 
-def build(shelf: Shelf) -> DrawTab:
+def build(shelf: Shelf, data: SharedData) -> DrawTab:
     """Lay out the tab and wire it; call inside its gr.Tab."""
     handlers = Handlers(shelf)
 
@@ -170,6 +164,7 @@ def build(shelf: Shelf) -> DrawTab:
         with gr.Column(scale=6, min_width=300):
             Answer(figures.answer(BLANK), pad=True, elem_id="answer")
             model = gr.Dropdown(shelf.choices(), value=shelf.default() or None, label="Model", elem_id="draw-model")
+    Insight(why.Handlers(shelf, data).explain, elem_id="why")
     with gr.Accordion("A picture instead", open=False, elem_id="picture"), gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):
             picture = PictureInput(sources=["upload", "clipboard", "webcam"], show_label=False, height=320)

@@ -10,10 +10,11 @@ from PIL import Image
 from mnist_demo.classifier import Prediction
 
 WALL_COLUMNS = 20  # digits in a row of the sprite; the page wraps them as it likes
+ORANGE, BLUE = (217, 95, 2), (37, 99, 235)
 
 
 def png_url(pixels: np.ndarray) -> str:
-    """An image (H, W), 0 to 255, as a PNG in a data: URL."""
+    """An image (H, W), or (H, W, 4) with red, green, blue and opacity, 0 to 255, as a PNG in a data: URL."""
     file = io.BytesIO()
     Image.fromarray(pixels.astype(np.uint8)).save(file, "PNG")
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
@@ -54,8 +55,25 @@ def _say(prediction: Prediction) -> tuple[str, str]:
 
 
 def sprite(images: np.ndarray, columns: int = WALL_COLUMNS) -> str:
-    """Digits (N, 28, 28) uint8, dark ink on white, as one picture with so many in a row."""
-    rows = -(-len(images) // columns)
-    cells = np.zeros((rows * columns, 28, 28), dtype=np.uint8)
-    cells[: len(images)] = images
-    return png_url(255 - cells.reshape(rows, columns, 28, 28).swapaxes(1, 2).reshape(rows * 28, columns * 28))
+    """Pictures (N, H, W) uint8, dark ink on white, as one picture with so many in a row."""
+    return png_url(255 - _tile(images, columns))
+
+
+def heat(maps: np.ndarray, columns: int, scale: float = 0.0) -> str:
+    """Signed pictures (N, H, W) as one, with so many in a row: orange above 0 and blue below, the fainter the nearer to
+    it, and clear at 0. What is as far from 0 as `scale` is opaque, or without one the farthest."""
+    scale = scale or max(float(np.abs(maps).max(initial=0)), 1e-12)
+    strength = np.clip(_tile(maps, columns) / scale, -1, 1)
+    pixels = np.zeros((*strength.shape, 4), dtype=np.uint8)
+    pixels[..., :3] = np.where((strength > 0)[..., None], ORANGE, BLUE)
+    pixels[..., 3] = np.rint(255 * np.abs(strength) ** 0.7)  # or else all but the strongest would vanish
+    return png_url(pixels)
+
+
+def _tile(pictures: np.ndarray, columns: int) -> np.ndarray:
+    """(N, H, W) as (rows * H, columns * W), row by row; what is left of the last row is 0."""
+    count, height, width = pictures.shape
+    rows = -(-count // columns)
+    cells = np.zeros((rows * columns, height, width), dtype=pictures.dtype)
+    cells[:count] = pictures
+    return cells.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)

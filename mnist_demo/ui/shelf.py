@@ -98,6 +98,14 @@ class Shelf:
         with self._lock:
             return self._shipped.setdefault(key, loaded)
 
+    def find_or_default(self, key: str) -> tuple[Classifier, str]:
+        """The classifier, or else the default and a notice of that: one trained in a visit that has ended is gone."""
+        try:
+            return self.find(key), ""
+        except InputError as error:
+            classifier = self.find(self.default())
+            return classifier, f"{str(error).partition(';')[0]}: {classifier.name} answers instead."
+
     def all_shipped(self) -> list[Classifier]:
         """What everybody can use, but for what cannot be loaded."""
         classifiers = []
