@@ -22,6 +22,7 @@ SLIP, FAR, MAX_SLIPS = 0.08, 0.15, 2  # a slip's extent, and its distance from t
 MAX_STROKES, MAX_POINTS = 500, 20_000
 MAX_COORDINATE, LEAST_EXTENT = 1e9, 1e-100  # what fits between them can be scaled without overflow; less is a dot
 MAX_RESAMPLED = 4_000  # segments of one drawing: what bounds the work of a scribble
+TURNS, PENS, FIELDS = (-180.0, 180.0), (1.0, 8.0), (1e-3, 1e9)  # what a drawing can be turned by, drawn with, and on
 
 # Centres of the 28x28 pixels as (x, y), row by row.
 _PIXELS = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), axis=-1).reshape(-1, 2).astype(np.float32)
@@ -90,13 +91,33 @@ def normalise(paths: list[np.ndarray], pen: float = PEN) -> list[np.ndarray]:
     extent = float((high - low).max())
     # The pen reaches half its width, and antialiasing half a pixel more, beyond the path on either side.
     scale = (BOX - pen - 1) / extent if extent > LEAST_EXTENT else 1.0
-    paths = [(path - low) * scale for path in paths]
-    length = sum(float(np.hypot(*np.diff(path, axis=0).T).sum()) for path in paths)
-    spacing = max(SPACING, length / MAX_RESAMPLED)
-    paths = [resample(path, spacing) for path in paths]
+    paths = _resample_all([(path - low) * scale for path in paths])
     # Points lie at equal distances, so their mean is the centre of mass of the ink.
     centre = np.concatenate(paths).mean(axis=0)
     return [path - centre + SIDE / 2 for path in paths]
+
+
+def place(paths: list[np.ndarray], field: float) -> list[np.ndarray]:
+    """Checked paths on a square field of that side, scaled with the field to the image: neither centred nor enlarged.
+
+    Returns resampled paths in pixels. Points further outside than the field is wide are moved in to there, which is
+    still outside the image.
+    """
+    return _resample_all([path.clip(-field, 2 * field) * (SIDE / field) - 0.5 for path in paths])
+
+
+def _resample_all(paths: list[np.ndarray]) -> list[np.ndarray]:
+    """Paths in pixels with points at SPACING, or further apart where they would be more than MAX_RESAMPLED."""
+    length = sum(float(np.hypot(*np.diff(path, axis=0).T).sum()) for path in paths)
+    return [resample(path, max(SPACING, length / MAX_RESAMPLED)) for path in paths]
+
+
+def turned(paths: list[np.ndarray], degrees: float) -> list[np.ndarray]:
+    """Paths turned clockwise about the middle of the box that holds them all."""
+    points = np.concatenate(paths)
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return [(path - middle) @ np.array([[cos, sin], [-sin, cos]]) + middle for path in paths]
 
 
 def without_slips(paths: list[np.ndarray]) -> list[np.ndarray]:
@@ -138,10 +159,31 @@ def rasterise(paths: list[np.ndarray], pen: float = PEN) -> np.ndarray:
     return np.rint(ink * 255).astype(np.uint8).reshape(SIDE, SIDE)
 
 
-def strokes_to_image(strokes: Strokes) -> np.ndarray:
+def strokes_to_image(
+    strokes: Strokes, *, turn: float = 0.0, pen: float = PEN, field: float | None = None
+) -> np.ndarray:
     """Pen strokes, each a list of (x, y) in any unit with y down, to a (28, 28) uint8 image like MNIST's.
 
-    No strokes, or strokes without points, give an empty image. Raises InputError for what is not strokes.
+    For what-if: as if it had been drawn turned clockwise by `turn` degrees, with a pen `pen` pixels wide, or been read
+    as a naive program would: with a `field`, the side of the pad in the strokes' unit, the whole pad is scaled to the
+    image, and the drawing stays as small as it is, where it is, with its slips.
+
+    No strokes, or strokes without points, give an empty image. Raises InputError for what is not strokes, and for a
+    value out of its range: TURNS, PENS, FIELDS.
     """
+    _check("turn", turn, TURNS, "degrees")
+    _check("pen", pen, PENS, "pixels")
+    if field is not None:
+        _check("field", field, FIELDS, "of the strokes' units")
     paths = parse_strokes(strokes)
-    return rasterise(normalise(paths)) if paths else np.zeros((SIDE, SIDE), dtype=np.uint8)
+    if not paths:
+        return np.zeros((SIDE, SIDE), dtype=np.uint8)
+    if turn:
+        paths = turned(paths, turn)
+    return rasterise(normalise(paths, pen) if field is None else place(paths, field), pen)
+
+
+def _check(name: str, value: float, allowed: tuple[float, float], unit: str) -> None:
+    low, high = allowed
+    if not low <= value <= high:  # also catches NaN
+        raise InputError(f"{name} is {value:g}; it must be from {low:g} to {high:g} {unit}.")

@@ -7,7 +7,7 @@ import torch
 
 from mnist_demo.errors import InputError
 from mnist_demo.practice import DESIGNS, design_strokes
-from mnist_demo.strokes import MAX_POINTS, parse_strokes, resample, strokes_to_image
+from mnist_demo.strokes import MAX_POINTS, PEN, parse_strokes, resample, strokes_to_image
 
 SEVEN = [[(10, 10), (90, 10), (40, 100)], [(30, 55), (75, 55)]]
 
@@ -119,3 +119,53 @@ def test_a_long_text_among_points_takes_no_memory(point: object):
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 5_000_000
+
+
+def test_turning_is_clockwise_and_four_quarters_are_none():
+    image = strokes_to_image(SEVEN)
+    assert np.array_equal(strokes_to_image(SEVEN, turn=0.0, pen=PEN), image)
+    lying = strokes_to_image([[(-y, x) for x, y in stroke] for stroke in SEVEN])  # y is down: a quarter clockwise
+    assert np.abs(strokes_to_image(SEVEN, turn=90).astype(int) - lying).max() <= 1
+    assert np.abs(strokes_to_image(SEVEN, turn=-180).astype(int) - strokes_to_image(SEVEN, turn=180)).max() <= 1
+
+
+def test_a_thicker_pen_fills_the_same_box_with_more_ink():
+    thin, usual, thick = (strokes_to_image(SEVEN, pen=pen) for pen in (1.0, PEN, 6.0))
+    assert thin.sum() < usual.sum() < thick.sum()
+    for image in (thin, usual, thick):
+        assert 19 <= np.ptp(np.nonzero(image)[0]) + 1 <= 22
+
+
+def test_on_a_field_a_drawing_stays_as_small_as_it_is_and_where_it_is():
+    image = strokes_to_image([[(100, 900), (200, 900)]], field=1000)  # 2.8 pixels long, at the left and the bottom
+    rows, columns = np.nonzero(image)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (23, 26, 1, 6)
+    assert image[24, 2:5].min() == 255
+    slip = [*moved(SEVEN, 5, 0, 0), [(950, 950)]]
+    assert strokes_to_image(slip, field=1000)[26, 26] > 0
+
+
+def test_on_a_field_a_turn_is_about_the_drawings_middle():
+    flat = strokes_to_image([[(300, 700), (500, 700)]], field=1000, turn=90)
+    assert np.abs(flat.astype(int) - strokes_to_image([[(400, 600), (400, 800)]], field=1000)).max() <= 1
+
+
+def test_what_lies_outside_a_field_is_not_drawn():
+    inside = [(300, 100), (300, 800)]
+    outside = [[(-1e9, 1e9)], [(5e3, -1e9)], [(1e9, 1e9)]]
+    image = strokes_to_image([inside], field=1000)
+    assert np.array_equal(strokes_to_image([inside, *outside], field=1000), image)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"turn": 181}, "turn is 181; it must be from -180 to 180 degrees."),
+        ({"turn": float("nan")}, "turn is nan; it must be from -180 to 180 degrees."),
+        ({"pen": 0}, "pen is 0; it must be from 1 to 8 pixels."),
+        ({"field": -1}, "field is -1; it must be from 0.001 to 1e\\+09 of the strokes' units."),
+    ],
+)
+def test_a_change_out_of_its_range_is_named(change: dict[str, float], message: str):
+    with pytest.raises(InputError, match=message):
+        strokes_to_image(SEVEN, **change)
