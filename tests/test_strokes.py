@@ -151,7 +151,7 @@ def test_on_a_field_a_turn_is_about_the_drawings_middle():
 
 
 def test_what_lies_outside_a_field_is_not_drawn():
-    inside = [(300, 100), (300, 800)]
+    inside = [(300.0, 100.0), (300.0, 800.0)]
     outside = [[(-1e9, 1e9)], [(5e3, -1e9)], [(1e9, 1e9)]]
     image = strokes_to_image([inside], field=1000)
     assert np.array_equal(strokes_to_image([inside, *outside], field=1000), image)
