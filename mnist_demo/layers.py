@@ -12,6 +12,7 @@ from mnist_demo.hardware import threads
 from mnist_demo.models import CosineConv
 
 MOST = 12  # units shown of a layer without pictures of its own: those that answer most
+MAPS = 32  # maps shown of a convolution: those that answer most
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 _WITH_WEIGHTS = (nn.Linear, nn.Conv2d, CosineConv)
 
@@ -30,9 +31,10 @@ class Layer:
 def look_inside(model: nn.Sequential, image: np.ndarray) -> list[Layer]:
     """What each layer of a network of MODELS, in evaluation mode and on the CPU, makes of an image, uint8 (28, 28).
 
-    Of a network that has none hidden, the weights of the ten digits. Else each hidden layer: a convolution's maps, all
-    of them in their order; or the MOST units of a linear layer that answer most, the first of them with its weights,
-    and those deeper in, which have no weights for pixels, with what the pixels add to them (`share_out`).
+    Of a network that has none hidden, the weights of the ten digits. Else each hidden layer: the MAPS maps of a
+    convolution that answer most, in their order; or the MOST units of a linear layer that answer most, those of the
+    first layer with their weights, and those deeper in, which have no weights for pixels, with what the pixels add to
+    them (`share_out`).
     """
     stages = list(_stages(model, image))
     convolutions = sum(not isinstance(layer, nn.Linear) for layer, _, _ in stages)
@@ -66,8 +68,8 @@ def _stages(model: nn.Sequential, image: np.ndarray) -> Iterator[tuple[nn.Module
 
 def _show_digits(last: nn.Linear, logits: Tensor) -> Layer:
     return Layer(
-        "This network has a weight for each pixel and digit. Ink on red speaks for the digit, ink on blue against it; "
-        "the number is what your ink comes to, and the highest wins.",
+        "This network has a weight for each pixel and digit. Ink on orange speaks for the digit, ink on blue against "
+        "it; the number is what your ink comes to, and the highest wins.",
         list(range(10)),
         last.weight.detach()[:10].reshape(10, 28, 28).numpy().copy(),
         logits[:10].tolist(),
@@ -77,14 +79,17 @@ def _show_digits(last: nn.Linear, logits: Tensor) -> Layer:
 
 def _show_maps(maps: Tensor, number: int, of: int) -> Layer:
     count, height, width = maps.shape
+    values = maps.mean(dim=(1, 2))
+    units = values.topk(min(MAPS, count)).indices.sort().values
     looks_at = "your drawing" if number == 0 else "the maps before"
     which = "convolution" if of == 1 else f"{_ORDINALS[number]} of {of} convolutions"
     return Layer(
         f"The {count} filters of the {which} each look for a pattern of their own everywhere in {looks_at}: a map, of "
-        f"{height} by {width} places, is bright where its filter found it.",
-        list(range(count)),
-        maps.contiguous().numpy().copy(),
-        maps.mean(dim=(1, 2)).tolist(),
+        f"{height} by {width} places, is marked where its filter found it."
+        + (f" Shown are the {MAPS} that found most." if count > MAPS else ""),
+        units.tolist(),
+        maps[units].contiguous().numpy().copy(),
+        values[units].tolist(),
         signed=False,
     )
 
@@ -92,8 +97,8 @@ def _show_maps(maps: Tensor, number: int, of: int) -> Layer:
 def _show_weights(layer: nn.Linear, activations: Tensor) -> Layer:
     units = activations.topk(min(MOST, len(activations))).indices
     return Layer(
-        f"The {len(units)} of the first layer's {len(activations)} units that answer most to your drawing. Ink on red "
-        "excites the unit, ink on blue holds it back.",
+        f"The {len(units)} of the first layer's {len(activations)} units that answer most to your drawing. Ink on "
+        "orange excites the unit, ink on blue holds it back. Below each: its number, and how much it answers.",
         units.tolist(),
         layer.weight.detach()[units].reshape(-1, 28, 28).numpy().copy(),
         activations[units].tolist(),
@@ -105,8 +110,8 @@ def _show_deeper(so_far: nn.Sequential, image: np.ndarray, activations: Tensor, 
     units = activations.topk(min(MOST, len(activations))).indices
     return Layer(
         f"The {len(units)} of the {_ORDINALS[number]} layer's {len(activations)} units that answer most to your "
-        "drawing. They see only what the layer before makes of it: red ink excited the unit that way, blue ink held it "
-        "back.",
+        "drawing. They see only what the layer before makes of it: orange ink excited the unit that way, blue ink held "
+        "it back.",
         units.tolist(),
         share_out(lambda images: so_far(images)[:, units], image),
         activations[units].tolist(),

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mnist_demo.data import Data
-from mnist_demo.layers import MOST, look_inside
+from mnist_demo.layers import MAPS, MOST, look_inside
 from mnist_demo.models import MODELS, build_model, for_reading
 
 
@@ -47,7 +47,7 @@ def test_a_deeper_unit_shows_what_ink_adds_to_it(image: np.ndarray):
     assert not second.pictures[:, image == 0].any()
 
 
-def test_convolutions_show_all_their_maps_after_pooling(image: np.ndarray):
+def test_convolutions_show_their_maps_after_pooling(image: np.ndarray):
     model = build_model("conv5 16, conv5 32, linear").eval()
     first, second = look_inside(model, image)
     assert np.array_equal(first.pictures, model[:3](torch.from_numpy(image)[None, None] / 255)[0].detach())
@@ -59,3 +59,9 @@ def test_convolutions_show_all_their_maps_after_pooling(image: np.ndarray):
 def test_of_a_cropped_network_with_a_hidden_layer_all_are_shown(image: np.ndarray):
     shapes = [layer.pictures.shape for layer in look_inside(build_model("cosine6 16, conv3 32, 256").eval(), image)]
     assert shapes == [(16, 10, 10), (32, 4, 4), (MOST, 28, 28)]
+
+
+def test_of_many_maps_those_that_answer_most_are_shown_and_counted(image: np.ndarray):
+    *_, last = look_inside(build_model("conv3 16-32-64-64-128-128, linear").eval(), image)
+    assert len(last.units) == MAPS and last.units == sorted(last.units) and max(last.units) > MAPS
+    assert "The 128 filters" in last.caption and last.caption.endswith(f"Shown are the {MAPS} that found most.")

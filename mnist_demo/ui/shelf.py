@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -98,7 +99,7 @@ class Shelf:
         with self._lock:
             return self._shipped.setdefault(key, loaded)
 
-    def find_or_default(self, key: str) -> tuple[Classifier, str]:
+    def find_or_default(self, key: Any) -> tuple[Classifier, str]:
         """The classifier, or else the default and a notice of that: one trained in a visit that has ended is gone."""
         try:
             return self.find(key), ""

@@ -64,7 +64,10 @@ class Handlers:
                 ]
             }
             if query.get("all"):
-                explained |= {"nearest": self._nearest(classifier, prediction), "layers": _show_layers(classifier, image)}
+                explained |= {
+                    "nearest": self._nearest(classifier, prediction),
+                    "layers": _show_layers(classifier, image),
+                }
             return explained
         except DemoError as error:
             return {"error": str(error)}
@@ -87,7 +90,9 @@ class Handlers:
             }
             for row in rows
         ]
-        where = "in its last hidden layer" if features.projection or features.vectors.shape[1] < 784 else "in its pixels"
+        where = (
+            "in its last hidden layer" if features.projection or features.vectors.shape[1] < 784 else "in its pixels"
+        )
         caption = f"Of {len(data.train):,} {data.name} training digits, these are likest {where} to your drawing."
         return {"caption": caption, "digits": digits}
 

@@ -78,7 +78,7 @@ function showLayers(layers) {
   layers.forEach(({ caption, sprite, columns, labels, is_heat }, i) => {
     const layer = list.children[i] ?? list.appendChild(document.createElement('div'));
     if (!layer.children.length) layer.innerHTML = '<p class="caption"></p><div class="cells"></div>';
-    layer.className = 'layer';
+    layer.className = labels.some(Boolean) ? 'layer' : 'layer maps';
     say(layer.querySelector('.caption'), caption);
     const cells = layer.querySelector('.cells');
     while (cells.children.length > labels.length) cells.lastChild.remove();
