@@ -60,6 +60,20 @@ def written_by_others(pen_digits: list[PenDigit], writers: int) -> Digits:
     return Digits(torch.from_numpy(images)[:, None], torch.tensor([one.digit for one in others]))
 
 
+def draw_nondigits(count: int, rng: np.random.Generator) -> Digits:
+    """Drawings that are no digit and, every other one, two practice digits side by side; about 1 ms each."""
+    images, labels = [], []
+    for i in range(count):
+        if i % 2:
+            pair = [warp(practice_paths(int(digit), rng), rng) for digit in rng.integers(0, 10, 2)]
+            paths = side_by_side(pair, rng)
+        else:
+            paths = warp(random_nondigit(rng), rng)
+        images.append(draw(roughen(paths, rng), rng))
+        labels.append(SEVERAL if i % 2 else NO_DIGIT)
+    return Digits(torch.from_numpy(np.stack(images))[:, None], torch.tensor(labels))
+
+
 def to_field(paths: Paths) -> Paths:
     """Paths in any unit, fitted to the field 100 units wide and high on which drawings are warped."""
     points = np.concatenate(paths)

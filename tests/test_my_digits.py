@@ -42,7 +42,7 @@ def test_images_are_those_that_the_reader_sees():
     assert (digits.images[3, 0].numpy() == strokes_to_image(DRAWN[3].strokes)).all()
 
 
-BAD_FILES = {
+BAD_FILES: dict[str, list[str | bytes]] = {
     "The file is no JSON; choose one that was downloaded here": ["", "digits", SCRIPT, b"\xff\xfe\xfa", "[" * 100_000],
     "it must be an object whose format is 'mnist-demo digits'": ["[]", "7", "null", "{}", file_with(format=SCRIPT)],
     "The file is of version 2; this program reads 1.": [file_with(version=2)],
