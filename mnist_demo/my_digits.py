@@ -16,12 +16,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mnist_demo.data import Digits
 from mnist_demo.errors import InputError
 from mnist_demo.strokes import Strokes, normalise, parse_strokes, rasterise
 
 FORMAT, VERSION = "mnist-demo digits", 1
+ONE_BY_ONE, FOLDS = 30, 10  # up to so many drawings each is left out alone; of more, a tenth at a time
 MAX_DIGITS = 300  # of a file and of a lesson
 MAX_BYTES = 5_000_000  # of a file: 300 drawings of 800 points each; people's have about 50
 NAMES = {str: "a text", bool: "true or false", list: "a list", dict: "an object", type(None): "null"}  # JSON's types
@@ -86,6 +88,28 @@ def check_count(count: int) -> None:
     """Raise InputError unless so many digits may be in a file and in a lesson."""
     if not 1 <= count <= MAX_DIGITS:
         raise InputError(f"There must be from 1 to {MAX_DIGITS} digits; got {count:,}.")
+
+
+def check_consistent(digits: Sequence[MyDigit]) -> None:
+    """Raise InputError unless the digits can be taught: as many as may be, and no drawing twice with two labels."""
+    check_count(len(digits))
+    first: dict[tuple, int] = {}
+    for number, one in enumerate(digits, 1):
+        before = first.setdefault(one.strokes, number)
+        if (other := digits[before - 1].label) != one.label:
+            raise InputError(
+                f"Digits {before} and {number} are the same drawing, labelled {other} and {one.label}. "
+                "Correct one, or take it out."
+            )
+
+
+def make_folds(digits: Sequence[MyDigit]) -> Tensor:
+    """Which are left out together: int64 (N,), a number from 0 each. Copies of a drawing are, so that none tells of the
+    other; beyond ONE_BY_ONE drawings a tenth are, with equal shares of each label."""
+    drawings = sorted({one.strokes: one.label for one in digits}.items(), key=lambda item: item[1])
+    count = len(drawings) if len(drawings) <= ONE_BY_ONE else FOLDS
+    fold = {strokes: i % count for i, (strokes, _) in enumerate(drawings)}
+    return torch.tensor([fold[one.strokes] for one in digits])
 
 
 def to_digits(digits: Sequence[MyDigit]) -> Digits:

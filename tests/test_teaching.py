@@ -2,21 +2,24 @@ import copy
 import itertools
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from mnist_demo.checkpoints import load_checkpoint, save_checkpoint
 from mnist_demo.data import Data
 from mnist_demo.errors import InputError
 from mnist_demo.evaluation import evaluate
-from mnist_demo.my_digits import MyDigit
+from mnist_demo.my_digits import MyDigit, make_folds
 from mnist_demo.nondigits import scribble
 from mnist_demo.practice import practice_paths, warp
 from mnist_demo.recipes import Recipe
-from mnist_demo.teaching import Lesson, Teaching, make_folds, teach
+from mnist_demo.teaching import Lesson, Teaching, record_taught, teach
 from mnist_demo.training import train
+from tests.conftest import record_of
 
 QUICK = Teaching(steps=40, copies=4, pool=300, nondigits=40, rounds=4)
 HOOK = MyDigit.check([[(20, 5), (20, 60), (85, 60)]], 6)  # somebody's 6
@@ -98,22 +101,41 @@ def test_of_many_drawings_a_tenth_is_left_out_at_a_time_with_equal_shares_of_eac
     assert folds.bincount().tolist() == [4] * 10
 
 
-@pytest.mark.parametrize("how", ["closed", "event"])
-def test_it_stops_at_once_with_what_it_has_learned(model: nn.Sequential, practice: Data, how: str):
+def test_closing_keeps_what_was_learned(model: nn.Sequential, practice: Data):
+    taught = copy.deepcopy(model)
+    lessons = teach(taught, hooks(3), practice, QUICK)
+    next(lesson for lesson in lessons if lesson.step == 7)
+    lessons.close()
+    assert not taught.training and not torch.equal(weights(taught)[-1], weights(model)[-1])
+
+
+def test_stopped_it_measures_what_it_has_learned(model: nn.Sequential, practice: Data):
     taught, stop = copy.deepcopy(model), threading.Event()
     lessons = teach(taught, hooks(3), practice, QUICK, stop=stop)
     next(lesson for lesson in lessons if lesson.step == 7)
-    stop.set() if how == "event" else lessons.close()
-    assert next(lessons, None) is None and not taught.training
-    assert not torch.equal(weights(taught)[-1], weights(model)[-1])
+    stop.set()
+    (last,) = lessons
+    assert last.step == 8 and last.reading
+    assert last.reading.test_accuracy == pytest.approx(evaluate(taught, practice.test).accuracy)
 
 
-def test_it_stops_before_it_has_learned_anything(model: nn.Sequential, practice: Data):
-    taught = copy.deepcopy(model)
-    lessons = teach(taught, hooks(3), practice, QUICK)
+def test_stopped_while_it_looks_at_digits_it_ends_with_the_model_as_it_was(model: nn.Sequential, practice: Data):
+    taught, stop = copy.deepcopy(model), threading.Event()
+    lessons = teach(taught, hooks(3), practice, QUICK, stop=stop)
     assert next(lessons).step == 0
-    lessons.close()
-    assert all(map(torch.equal, weights(taught), weights(model)))
+    stop.set()
+    assert list(lessons) == [] and all(map(torch.equal, weights(taught), weights(model)))
+
+
+def test_a_taught_network_is_a_checkpoint_like_any(practice: Data, recipe: Recipe, tmp_path: Path):
+    taught, lessons = teach_copy(recipe.build(), hooks(3), practice)
+    record = record_taught(record_of(recipe), practice, 3, lessons[-1])
+    save_checkpoint(tmp_path / "taught.safetensors", taught, record)
+    again, known = load_checkpoint(tmp_path / "taught.safetensors")
+    assert known == record and all(map(torch.equal, weights(again), weights(taught)))
+    assert record.data_source == "practice digits and 3 of your digits" and record.steps == 12 + 40
+    tested = evaluate(again, practice.test)
+    assert record.test_accuracy == tested.accuracy and record.per_class_accuracy == tested.per_class_accuracy
 
 
 def test_no_piece_of_work_looks_at_more_than_fifty_digits(model: nn.Sequential, practice: Data):
