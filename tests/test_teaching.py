@@ -16,8 +16,8 @@ from mnist_demo.evaluation import evaluate
 from mnist_demo.my_digits import MyDigit, make_folds
 from mnist_demo.nondigits import scribble
 from mnist_demo.practice import practice_paths, warp
-from mnist_demo.recipes import Recipe
-from mnist_demo.teaching import Lesson, Teaching, record_taught, teach
+from mnist_demo.recipes import RECIPES, Recipe
+from mnist_demo.teaching import Lesson, Teaching, for_recipe, record_taught, teach
 from mnist_demo.training import train
 from tests.conftest import record_of
 
@@ -168,6 +168,11 @@ def test_scribbles_that_are_labelled_as_digits_do_little_harm(model: nn.Sequenti
     _, lessons = teach_copy(model, digits, practice)
     before, *_, after = (lesson.reading.test_accuracy for lesson in lessons if lesson.reading)
     assert after > before - 0.05
+
+
+def test_a_network_that_knows_many_hands_is_taught_gently_and_stays_as_sure():
+    sketch, cnn = for_recipe(RECIPES["sketch"]), for_recipe(RECIPES["cnn"])
+    assert sketch.lr < cnn.lr and (sketch.label_smoothing, cnn.label_smoothing) == (0.05, 0)
 
 
 def test_one_drawing_with_two_labels_is_named(model: nn.Sequential, practice: Data):

@@ -65,7 +65,6 @@ def main() -> int:
     parser.add_argument("--data", default=os.environ.get("MNIST_DEMO_DATA") or str(DATA_FOLDER))
     options = parser.parse_args()
     mnist, pen_digits = load_mnist(Path(options.data)), load_pen_digits(Path(options.data))
-    torch.set_num_threads(2)
     taught = [by_writer("cnn", writer, pen_digits, mnist)[1] for writer in range(1, 31)]
     print(writers_table(taught), "\n")
     rows = [*aims(taught)]
@@ -83,6 +82,7 @@ def by_writer(name: str, writer: int, pen_digits: list[PenDigit], mnist: Data) -
     for lesson in teach(model, learned, mnist, for_recipe(record.recipe)):
         readings += [lesson.reading] if lesson.reading else []
     seconds = time.perf_counter() - started
+    print(f"`{name}`, writer {writer}: {seconds:.1f} s", file=sys.stderr, flush=True)
     after, labels = count_wrong(model, rest_digits), [one.label for one in learned]
     return model, Taught(writer, len(rest), before, after, labels, readings[0], readings[-1], seconds)
 
