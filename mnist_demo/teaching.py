@@ -32,7 +32,7 @@ class Teaching:
     another in its place, one seed each:
 
     - 32 drawings and 96 digits a step: 87 %, +0.5; 8 and 120: 78 %, +1.0. With `softmax`, which has the least room, in
-      the three orders 80 %, -2.2; 72 %, -1.1; and 53 %, -0.6;
+      the three mixtures 80 %, -2.2; 72 %, -1.1; and 53 %, -0.6;
     - an lr of 0.003: 63 %, +0.6; of 0.02: 90 %, +0.8; of 0.03: 91 %, +0.7;
     - half the steps at 0.015: 85 %, +0.7;
     - no copies: 59 %, +0.8; 8 of them: 90 %, +0.7;
@@ -81,8 +81,8 @@ def for_recipe(recipe: Recipe) -> Teaching:
     """How a network of that recipe is taught: with its own label smoothing, so that it stays as sure as it was.
 
     One that knows the hands of many writers has less to learn and more to lose: at a tenth of the lr, `sketch-24` loses
-    0.08 points on the first 2,000 of MNIST's test digits, not 0.20, and writers 27 and 28 have no more digits misread, 4
-    where they had 5; and three hooks that it reads as sixes still suffice to have `sketch` read others as fours.
+    0.08 points on the first 2,000 of MNIST's test digits, not 0.20, and writers 27 and 28 have no more digits misread,
+    4 where they had 5. Three hooks that it reads as sixes still suffice to have `sketch` read others as fours.
     """
     return Teaching(lr=0.001 if recipe.writers else 0.01, label_smoothing=recipe.label_smoothing)
 

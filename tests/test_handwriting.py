@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from mnist_demo import handwriting
-from mnist_demo.data import NO_DIGIT, Data
-from mnist_demo.handwriting import handwriting_data, roughen, to_field, written_by_others
+from mnist_demo.data import NO_DIGIT, SEVERAL, Data
+from mnist_demo.handwriting import draw_nondigits, handwriting_data, roughen, to_field, written_by_others
 from mnist_demo.pendigits import PenDigit
 
 
@@ -25,6 +25,12 @@ def test_writers_left_out_are_not_drawn(practice: Data, few_writers: list[PenDig
 def test_the_same_seed_gives_the_same_set(practice: Data, few_writers: list[PenDigit]):
     one, same, other = (handwriting_data(practice, few_writers, 30, seed=seed).checksum for seed in (1, 1, 2))
     assert one == same != other
+
+
+def test_drawings_that_are_no_digit_come_with_rows_of_two():
+    drawn = draw_nondigits(4, np.random.default_rng(0))
+    assert drawn.labels.tolist() == [NO_DIGIT, SEVERAL] * 2 and drawn.images.shape == (4, 1, 28, 28)
+    assert drawn.images.flatten(1).any(dim=1).all()
 
 
 def test_paths_of_any_size_fit_the_field():
