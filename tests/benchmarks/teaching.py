@@ -52,6 +52,7 @@ class Taught:
     before: Reading
     after: Reading
     seconds: float
+    cpu_seconds: float  # of all threads, which nothing else on the machine adds to
 
     @property
     def forgotten(self) -> float:
@@ -80,13 +81,13 @@ def by_writer(name: str, writer: int, pen_digits: list[PenDigit], mnist: Data) -
     learned, rest = first_of_each(pen_digits, writer)
     rest_digits = to_digits(rest)
     before = count_wrong(model, rest_digits)
-    readings, started = [], time.perf_counter()
+    readings, started, cpu_started = [], time.perf_counter(), time.process_time()
     for lesson in teach(model, learned, mnist, for_recipe(record.recipe)):
         readings += [lesson.reading] if lesson.reading else []
-    seconds = time.perf_counter() - started
+    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
     print(f"`{name}`, writer {writer}: {seconds:.1f} s", file=sys.stderr, flush=True)
     after, labels = count_wrong(model, rest_digits), [one.label for one in learned]
-    return model, Taught(writer, len(rest), before, after, labels, readings[0], readings[-1], seconds)
+    return model, Taught(writer, len(rest), before, after, labels, readings[0], readings[-1], seconds, cpu_seconds)
 
 
 def first_of_each(pen_digits: list[PenDigit], writer: int) -> tuple[list[MyDigit], list[MyDigit]]:
@@ -118,11 +119,12 @@ def writers_table(taught: list[Taught]) -> str:
             percent(one.before.test_accuracy),
             percent(one.after.test_accuracy),
             f"{one.seconds:.1f}",
+            f"{one.cpu_seconds:.1f}",
         ]
         for one in taught
     ]
     head = ["writer", "wrong before", "after", "fewer", "taught ones right before", "left out, after"]
-    return table([*head, "MNIST before", "after", "seconds"], lines)
+    return table([*head, "MNIST before", "after", "seconds", "of CPU"], lines)
 
 
 def aims(taught: list[Taught]) -> Iterator[Row]:
@@ -135,13 +137,14 @@ def aims(taught: list[Taught]) -> Iterator[Row]:
     yield at_most("MNIST's test set, lost with the writer who costs most", max(lost), 0.2, points)
     yield at_most("the same, mean of the writers", mean(lost), 0.2, points)
     yield at_most("teaching, all of it, median, s", median(one.seconds for one in taught), 10, "{:.1f}".format)
+    yield Row("the same, s of CPU", f"{median(one.cpu_seconds for one in taught):.1f}", "", True)
 
 
 def other(name: str, taught: list[Taught]) -> Row:
     before, after = sum(one.wrong_before for one in taught), sum(one.wrong_after for one in taught)
     forgotten = [one.forgotten for one in taught]
     what = f"`{name}`, every fifth writer: errors {before} to {after}, MNIST lost {mean(forgotten):+.2f} points "
-    what += f"(at most {max(forgotten):+.2f}), {median(one.seconds for one in taught):.1f} s; fewer errors"
+    what += f"(at most {max(forgotten):+.2f}), {median(one.cpu_seconds for one in taught):.1f} s of CPU; fewer errors"
     return for_information(what, fewer(taught))
 
 
