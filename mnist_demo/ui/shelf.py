@@ -4,6 +4,7 @@ Each has a key. Those in `checkpoints/` go by their names; those of a visit have
 else can guess, so that whoever has the key may use the model, wherever a request comes from.
 """
 
+import copy
 import logging
 import secrets
 import threading
@@ -17,7 +18,7 @@ from typing import Any
 
 from torch import nn
 
-from mnist_demo.checkpoints import FOLDER, SUFFIX, Record, list_checkpoints
+from mnist_demo.checkpoints import FOLDER, SUFFIX, Record, list_checkpoints, load_checkpoint
 from mnist_demo.classifier import DEFAULT_MODEL, Classifier
 from mnist_demo.errors import CheckpointError, InputError
 from mnist_demo.files import remove_leftovers
@@ -98,6 +99,14 @@ class Shelf:
             raise InputError(f"The model {key[:60]!r} cannot be loaded; the server's log says why.") from None
         with self._lock:
             return self._shipped.setdefault(key, loaded)
+
+    def copy(self, key: str) -> tuple[nn.Sequential, Record]:
+        """A copy of a network to train on, as its recipe builds it, and its record. Raises InputError as `find`."""
+        classifier = self.find(key)
+        if key in self._shipped:  # which is prepared for reading alone
+            return load_checkpoint(self._folder / f"{key}{SUFFIX}")
+        assert classifier.record and isinstance(classifier.model, nn.Sequential)
+        return copy.deepcopy(classifier.model), classifier.record
 
     def find_or_default(self, key: Any) -> tuple[Classifier, str]:
         """The classifier, or else the default and a notice of that: one trained in a visit that has ended is gone."""

@@ -23,7 +23,7 @@ from mnist_demo.recipes import RECIPES, Recipe, find_recipe
 from mnist_demo.reports import describe_network, describe_training
 from mnist_demo.strokes import Strokes, strokes_to_image
 from mnist_demo.training import estimate_seconds, split, with_copy
-from mnist_demo.ui import figures, kept
+from mnist_demo.ui import figures, kept, teach
 from mnist_demo.ui.background import Background, Busy, Report
 from mnist_demo.ui.events import PRIVATE, friendly, session
 from mnist_demo.ui.explorer import Explorer
@@ -223,7 +223,8 @@ def build(
     The drawing on `pad` is read as training goes on; `picker` in Draw and `explorer` in Browse will offer the trained
     models. `slots` trainings run at once, each for at most `max_seconds`.
     """
-    handlers, networks = Handlers(shelf, data, Line(slots), max_seconds, default_device()), kept.Handlers(shelf)
+    line, networks = Line(slots), kept.Handlers(shelf)
+    handlers = Handlers(shelf, data, line, max_seconds, default_device())
 
     recipe = gr.Dropdown(handlers.choices(), value=DEFAULT, label="Recipe", elem_id="recipe")
     words = gr.Markdown(elem_id="recipe-words")
@@ -258,4 +259,5 @@ def build(
     uploaded = upload.upload(networks.upload, upload, monitor, **PRIVATE)
     uploaded.then(networks.offer, picker, [picker, explorer], queue=False, **PRIVATE)
     monitor.select(networks.use, None, picker, queue=False, **PRIVATE)
+    teach.build(shelf, data, line, picker, monitor, networks, [picker, explorer])
     return TrainTab(loaded, check)

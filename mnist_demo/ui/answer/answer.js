@@ -13,6 +13,42 @@ const rows = Array.from({ length: 10 }, (_, digit) => {
   return { row, track: row.querySelector('.track'), share: row.querySelector('.share') };
 });
 
+// What it is, says who drew it: ten buttons, and the drawing is one of theirs.
+const labels = Array.from({ length: 10 }, (_, digit) => {
+  const button = Object.assign(document.createElement('button'), { type: 'button', textContent: digit, disabled: true });
+  button.addEventListener('click', () => correct(digit));
+  find('.labels').append(button);
+  return button;
+});
+let drawing = null; // what may be labelled: { strokes, model }
+
+function correct(label) {
+  const strokes = drawing.strokes.map((stroke) => stroke.map(([x, y]) => [x, y]));
+  const others = mine().filter((digit) => JSON.stringify(digit.strokes) !== JSON.stringify(strokes)); // labelled anew
+  if (others.length >= props.most) return say(find('.kept'), `You have ${props.most} digits; delete some in Train first.`);
+  const lasts = keepMine([...others, { label, strokes }]);
+  showLabel();
+  const text = `Kept as a ${label}, ${lasts ? 'in this browser' : 'until this page is closed'}: ${mine().length} of yours. `;
+  find('.kept').replaceChildren(text, teach);
+}
+
+const teach = Object.assign(document.createElement('button'), { type: 'button', textContent: 'Teach a network your hand' });
+teach.addEventListener('click', () => {
+  document.getElementById('train-tab-button').click();
+  const scroll = () => document.getElementById('hand')?.scrollIntoView({ behavior: 'smooth' });
+  setTimeout(scroll, 300); // the tab is made at the first visit
+});
+
+function showLabel() {
+  const strokes = drawing && JSON.stringify(drawing.strokes);
+  const known = mine().find((digit) => JSON.stringify(digit.strokes) === strokes);
+  labels.forEach((button, digit) => {
+    button.disabled = !drawing;
+    button.setAttribute('aria-pressed', known?.label === digit);
+  });
+  if (!known) say(find('.kept'), '');
+}
+
 function show(answer) {
   say(find('.digit'), answer.shown);
   say(find('.remark'), answer.remark);
@@ -27,6 +63,13 @@ function show(answer) {
   if (answer.ink) find('.found img').src = answer.ink;
   if (answer.models) showModels(answer);
   say(find('.instead'), props.pad ? '' : (answer.notice ?? '')); // the pad says it itself
+  if (props.pad) {
+    const may = answer.settled && answer.shares.length > 0;
+    if (may || drawing) {
+      drawing = may ? answer.drawing : null;
+      showLabel();
+    }
+  }
   // Spoken once, when the pen is up: not with each move.
   if (answer.settled) find('.spoken').textContent = answer.is_digit ? `Read as ${answer.shown}, ${answer.remark}` : answer.remark;
 }
@@ -56,6 +99,8 @@ function showModels(answer) {
 }
 
 if (props.pad) {
+  find('.correct').hidden = false;
+  document.addEventListener('mine', showLabel);
   document.addEventListener('answer', (event) => show(event.detail));
   models.addEventListener('toggle', () => document.dispatchEvent(new CustomEvent('every', { detail: models.open })));
 }

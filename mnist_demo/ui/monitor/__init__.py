@@ -16,7 +16,7 @@ _HERE = Path(__file__).parent
 _HTML, _CSS, _JS = (
     (_HERE / name).read_text(encoding="utf-8") for name in ("monitor.html", "monitor.css", "monitor.js")
 )
-_SAVE = (_HERE.parent / "save.js").read_text(encoding="utf-8")
+_SAVE, _CHART = ((_HERE.parent / f"{name}.js").read_text(encoding="utf-8") for name in ("save", "chart"))
 
 
 class Monitor(gr.HTML):
@@ -35,7 +35,7 @@ class Monitor(gr.HTML):
             value=None,
             html_template=_HTML,
             css_template=_CSS,
-            js_on_load=f"{_SAVE}\n{_JS}",
+            js_on_load=f"{_SAVE}\n{_CHART}\n{_JS}",
             server_functions=[fetch],
             **options,
         )

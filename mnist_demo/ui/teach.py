@@ -1,0 +1,113 @@
+"""The part of the Train tab where a network learns a visitor's own digits."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from mnist_demo.errors import DemoError, InputError
+from mnist_demo.my_digits import check_consistent, parse_my_digits
+from mnist_demo.teaching import for_recipe, record_taught
+from mnist_demo.ui.events import PRIVATE, message, session
+from mnist_demo.ui.hand import Hand
+from mnist_demo.ui.kept import entry
+from mnist_demo.ui.lesson import Teacher
+from mnist_demo.ui.line import Line
+from mnist_demo.ui.monitor import Monitor
+from mnist_demo.ui.shared_data import SharedData
+from mnist_demo.ui.shelf import Shelf, Visit
+
+UPDATE_SECONDS = 0.2  # between two updates of the page
+NOTHING_LEARNED = "Stopped before the first step; nothing was learned."
+
+
+@dataclass(frozen=True, eq=False)
+class Handlers:
+    """What the page asks about a visitor's digits."""
+
+    shelf: Shelf
+    data: SharedData
+    line: Line
+
+    def check(self, query: Any) -> dict[str, Any]:
+        """The digits of a file, all of them or an error."""
+        try:
+            digits = parse_my_digits(_content(query))
+            return {"digits": [{"label": digit.label, "strokes": digit.strokes} for digit in digits]}
+        except InputError as error:
+            return {"error": str(error)}
+
+    def learn(self, key: str, event: gr.EventData, request: gr.Request) -> Iterator[tuple]:
+        """For the hand and for the monitor: how far a copy of the model is in learning the digits, about five times a
+        second, and at the end its entry in the list of this visit. What cannot be is told in the same place."""
+        visit = self.shelf.visit(session(request))
+        if visit.is_training:
+            yield (
+                {"status": "A training of yours is under way; stop it, or wait for its end.", "ended": True},
+                gr.skip(),
+            )
+            return
+        visit.is_training, visit.stop = True, threading.Event()
+        try:
+            yield from self._learn(visit, key, event._data)
+        except DemoError as error:
+            yield {"status": message(error), "ended": True}, gr.skip()
+        finally:  # also where the page is closed and Gradio drops this generator
+            visit.is_training = False
+
+    def _learn(self, visit: Visit, key: str, sent: Any) -> Iterator[tuple]:
+        digits = parse_my_digits(_content(sent))
+        check_consistent(digits)
+        model, record = self.shelf.copy(key)
+        for status in self.data.follow():
+            yield {"status": status}, gr.skip()
+        data = self.data.get()
+        with self.line.enter() as place:
+            while (number := place()) and not visit.stop.wait(UPDATE_SECONDS):
+                waiting = f"Another visitor's training is under way; you are number {number} in the line."
+                yield {"status": waiting}, gr.skip()
+            teacher = Teacher(model, digits, data, for_recipe(record.recipe), visit.stop)
+            try:
+                while not teacher.wait(UPDATE_SECONDS):
+                    yield teacher.tell(), gr.skip()
+            except GeneratorExit:  # Gradio closes it on its event loop, where nobody may wait for the thread
+                visit.stop.set()
+                raise
+        last = teacher.last
+        if teacher.problem or not last or not last.reading or not last.step:
+            yield {"status": teacher.problem or NOTHING_LEARNED, "ended": True}, gr.skip()
+            return
+        key = visit.keep(model, record_taught(record, data, len(digits), last), "taught")
+        name = visit.trained[key].name
+        status = f"{name} is here: choose it in Draw or Browse."
+        outcome = teacher.tell() | {"key": key, "ended": True}
+        if last.step < last.steps:
+            outcome["status"] = f"Stopped at step {last.step}; {name} keeps what it had learned."
+        yield outcome, {"status": status, "passed": ""} | entry(visit, key)
+
+    def stop(self, request: gr.Request) -> None:
+        self.shelf.stop(session(request))
+
+
+def _content(sent: Any) -> str:
+    content = sent.get("content") if isinstance(sent, dict) else None
+    if not isinstance(content, str):
+        raise InputError("Send the digits as the text of a file, under the name content.")
+    return content
+
+
+def build(
+    shelf: Shelf, data: SharedData, line: Line, picker: gr.Dropdown, monitor: Monitor, networks: Any, offered: list
+) -> None:
+    """Lay out this part and wire it; call inside the tab.
+
+    The model that is chosen in `picker` is taught; `networks.offer` then gives `offered` what can be chosen.
+    """
+    handlers = Handlers(shelf, data, line)
+    hand = Hand(handlers.check, elem_id="hand")
+    learned = hand.submit(handlers.learn, picker, [hand, monitor], concurrency_limit=None, **PRIVATE)
+    learned.then(networks.offer, picker, offered, queue=False, **PRIVATE)
+    hand.clear(handlers.stop, None, None, queue=False, **PRIVATE)
+    hand.select(networks.use, None, picker, queue=False, **PRIVATE)
