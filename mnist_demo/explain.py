@@ -10,7 +10,7 @@ from mnist_demo.errors import InputError
 from mnist_demo.hardware import threads
 from mnist_demo.strokes import SIDE
 
-SAMPLES = 12  # drawings with half of their ink left out; with 16 the maps are no better
+SAMPLES = 12  # baselines, an even number; with 16 the maps mark as well, with 8 less so
 
 
 def _draw_copies() -> tuple[Tensor, Tensor]:
@@ -51,8 +51,9 @@ def share_out(scores: Callable[[Tensor], Tensor], image: np.ndarray) -> np.ndarr
     Expected gradients (G. Erion, J. Janizek, P. Sturmfels, S. Lundberg, S.-I. Lee, "Improving performance of deep
     learning models with axiomatic attribution priors and expected gradients", 2021): integrated gradients
     (M. Sundararajan, A. Taly, Q. Yan, 2017) averaged over baselines, which here are the drawing itself with a random
-    half of its pixels left out. The expected sum of a map is the image's score less the baselines' mean score; it is
-    exact where scores are linear. Gradients are of the input alone: threads may share a model.
+    half of its pixels left out. From blank paper alone, maps of convolutional networks mark less well what counts, as
+    `tests/benchmarks/attribution.py` measures it. The expected sum of a map is the image's score less the baselines'
+    mean score; it is exact where scores are linear. Gradients are of the input alone: threads may share a model.
     """
     pixels = torch.from_numpy(image).float().div_(255)  # (28, 28)
     with torch.inference_mode(False), torch.enable_grad(), threads(1):

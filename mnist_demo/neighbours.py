@@ -14,7 +14,7 @@ from mnist_demo.hardware import threads
 WIDTH = 128  # numbers kept of a digit, at most: 15 MB of 60,000 digits
 SAMPLE = 2_000  # digits whose last hidden layers say which WIDTH directions to keep
 ROUNDS = 8  # of subspace iteration towards them
-FEW = 50  # digits that are measured anew, in the layer's full width: a fifth of the nearest would be missed without
+FEW = 50  # digits that are measured anew in the layer's full width; without that `cnn` misses a fifth of the nearest
 _BLOCK = 1_024  # vectors compared at once: their floats stay in a core's cache
 
 

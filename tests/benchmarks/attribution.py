@@ -38,7 +38,7 @@ class Curves:
 
     by_map: np.ndarray
     at_random: np.ndarray
-    seconds: list[float]  # of each attribution, for the answer and the runner-up
+    seconds: list[float]  # of the processor for each attribution, of the answer and the runner-up
 
 
 def main() -> int:
@@ -63,7 +63,7 @@ def main() -> int:
             lines += describe(f"`{name}`", f"{len(images)}, {source}", curves)
             rows.append(judge(f"`{name}`, {source}", curves))
     shown = [f"{share:.0%}".replace("%", " %") for share in SHARES[::2]]
-    print(table(["network", "digits", "deleted", *shown, "area", "ms a drawing"], lines), end="\n\n")
+    print(table(["network", "digits", "deleted", *shown, "area", "CPU ms a drawing"], lines), end="\n\n")
     return print_rows(rows)
 
 
@@ -88,9 +88,9 @@ def measure(classifier: Classifier, images: Sequence[np.ndarray]) -> Curves:
     for image in images:
         probabilities = classifier.predict_prepared(image).probabilities
         digit, runner_up = np.argsort(probabilities)[::-1][:2].tolist()
-        start = time.perf_counter()
+        start = time.thread_time()
         heat, _ = attribute(classifier.model, image, [digit, runner_up])
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.thread_time() - start)
         by_map.append(follow(classifier, delete(image, heat), digit))
         at_random.extend(follow(classifier, delete(image, rng.random(image.shape)), digit) for _ in range(DRAWS))
     return Curves(np.mean(by_map, axis=0), np.mean(at_random, axis=0), seconds)
