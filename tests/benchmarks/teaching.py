@@ -72,7 +72,12 @@ def main() -> int:
     print(writers_table(taught), "\n")
     rows = [*aims(taught)]
     for name in OTHERS:
-        rows.append(other(name, [by_writer(name, writer, pen_digits, mnist)[1] for writer in range(5, 31, 5)]))
+        rows.append(
+            other(
+                f"`{name}`, every fifth writer",
+                [by_writer(name, writer, pen_digits, mnist)[1] for writer in range(5, 31, 5)],
+            )
+        )
     return print_rows([*rows, *knows_no_digit(pen_digits, mnist)])
 
 
@@ -140,10 +145,10 @@ def aims(taught: list[Taught]) -> Iterator[Row]:
     yield Row("the same, s of CPU", f"{median(one.cpu_seconds for one in taught):.1f}", "", True)
 
 
-def other(name: str, taught: list[Taught]) -> Row:
+def other(who: str, taught: list[Taught]) -> Row:
     before, after = sum(one.wrong_before for one in taught), sum(one.wrong_after for one in taught)
     forgotten = [one.forgotten for one in taught]
-    what = f"`{name}`, every fifth writer: errors {before} to {after}, MNIST lost {mean(forgotten):+.2f} points "
+    what = f"{who}: errors {before} to {after}, MNIST lost {mean(forgotten):+.2f} points "
     what += f"(at most {max(forgotten):+.2f}), {median(one.cpu_seconds for one in taught):.1f} s of CPU; fewer errors"
     return for_information(what, fewer(taught))
 
@@ -162,7 +167,7 @@ def knows_no_digit(pen_digits: list[PenDigit], mnist: Data) -> Iterator[Row]:
         outcomes.append(taught)
         after.append(flagged(model))
         kept.append(share_flagged(model, mnist.test, record.calibration))
-    yield other("sketch-24 of writers 25, 28, 30", outcomes)
+    yield other("`sketch-24`, writers 25, 28 and 30", outcomes)
     yield for_information("`sketch-24`: letters never learned and scribbles that are flagged, before", flagged(base))
     yield for_information("the same, after, mean of writers 25, 28 and 30", mean(after))
     yield for_information(
