@@ -16,6 +16,7 @@ import httpx
 import psutil
 import pytest
 
+from mnist_demo.my_digits import FORMAT, VERSION
 from mnist_demo.recipes import find_recipe
 from mnist_demo.ui.gate import OTHERS
 from mnist_demo.ui.recipe_fields import values_of
@@ -73,6 +74,7 @@ def calls(wire: Wire) -> list[tuple[str, Any]]:
     """Every kind of request that the page makes, as it should be: path and body."""
     look = {"model": "softmax", "show": "wrong", "order": "random", "seed": "3", "page": "0", "row": "5"}
     drawing = {"strokes": [[[10, 10], [90, 10], [40, 100]]], "model": "softmax", "every": False}
+    mine = json.dumps({"format": FORMAT, "version": VERSION, "digits": [{"label": 7, "strokes": drawing["strokes"]}]})
     values = list((values_of(find_recipe("softmax")) | {"epochs": 1}).values())
     upload = {"path": "/tmp/gradio/x/y.safetensors", "meta": {"_type": "gradio.FileData"}}
     files = {each["id"] for each in wire.config["components"] if each["type"] in ("image", "uploadbutton")}
@@ -81,7 +83,7 @@ def calls(wire: Wire) -> list[tuple[str, Any]]:
             "data": [upload if number in files else "softmax" for number in each["inputs"]],
             "fn_index": each["id"],
             "session_hash": "fuzz",
-            "event_data": {"key": "x/softmax, yours 1"},
+            "event_data": {"key": "x/softmax, yours 1", "content": "[]"},
         }
         for each in wire.config["dependencies"]
         if each["backend_fn"]
@@ -93,6 +95,11 @@ def calls(wire: Wire) -> list[tuple[str, Any]]:
             for name in ("look", "digit", "wall_file", "table_file")
         ),
         (SERVER_FUNCTION, wire.call("monitor", "fetch", {"key": "x/softmax, yours 1"})),
+        (
+            SERVER_FUNCTION,
+            wire.call("why", "explain", drawing | {"what_if": {"turn": 9, "pen": 3.0, "centred": False}}),
+        ),
+        (SERVER_FUNCTION, wire.call("hand", "check", {"content": mine})),
         ("gradio_api/run/predict_strokes", {"data": [drawing["strokes"], "softmax"]}),
         ("gradio_api/run/predict_image", {"data": ["iVBORw0KGgo=", "softmax"]}),
         ("gradio_api/call/predict_strokes", {"data": [drawing["strokes"], "softmax"]}),

@@ -16,6 +16,7 @@ from mnist_demo.reports import percent
 from mnist_demo.teaching import Lesson, Reading, Teaching, teach
 
 logger = logging.getLogger(__name__)
+MUCH = 1.0  # points of test accuracy whose loss is told in words
 
 
 @dataclass
@@ -75,7 +76,9 @@ class Teacher:
             return f"Looking at your {len(self.digits)} digits and at those it should not forget…"
         if self.last.step < self.last.steps:
             return f"Step {self.last.step} of {self.last.steps}, {self.last.seconds:.1f} s"
-        return f"Learned in {self.last.seconds:.1f} s."
+        lost = 100 * (self.read[0][1].test_accuracy - self.read[-1][1].test_accuracy)
+        warning = f" It forgot {lost:.1f} points of the test set for that." if lost > MUCH else ""
+        return f"Learned in {self.last.seconds:.1f} s.{warning}"
 
 
 def _compare(before: Reading, after: Reading, labels: list[int], data: Data) -> list[list[str]]:

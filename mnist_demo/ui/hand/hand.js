@@ -90,7 +90,7 @@ find('.upload input').addEventListener('change', async (event) => {
   const added = checked.digits.filter(({ strokes }) => !known.has(JSON.stringify(strokes)));
   if (known.size + added.length > props.most) return say('.notice', `These would make ${known.size + added.length} digits; there may be ${props.most}. Delete some first. Nothing was taken.`);
   const lasts = keepMine([...mine(), ...added]);
-  say('.notice', `${added.length} digits were added.${lasts ? '' : ' This browser keeps them until the page is closed.'}`);
+  say('.notice', `${added.length === 1 ? '1 digit was' : `${added.length} digits were`} added.${lasts ? '' : ' This browser keeps them until the page is closed.'}`);
 });
 
 function say(selector, text) {

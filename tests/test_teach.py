@@ -1,0 +1,111 @@
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mnist_demo.checkpoints import load_checkpoint, to_bytes
+from mnist_demo.data import Data
+from mnist_demo.my_digits import MAX_DIGITS, MyDigit, write_my_digits
+from mnist_demo.practice import practice_paths
+from mnist_demo.ui.line import Line
+from mnist_demo.ui.shared_data import Loaded, SharedData
+from mnist_demo.ui.shelf import Shelf
+from mnist_demo.ui.teach import NOTHING_LEARNED, Handlers
+
+VISITOR: Any = SimpleNamespace(session_hash="a visitor")
+
+
+@pytest.fixture
+def handlers(practice: Data) -> Handlers:
+    data = SharedData(None)
+    data.loaded = Loaded(practice)
+    return Handlers(Shelf(), data, Line(1))
+
+
+def digits(count: int = 4) -> list[MyDigit]:
+    rng = np.random.default_rng(0)
+    return [MyDigit.check(practice_paths(i % 10, rng), i % 10) for i in range(count)]
+
+
+def learn(handlers: Handlers, sent: Any, key: str = "softmax", visitor: Any = VISITOR) -> Any:
+    return handlers.learn(key, SimpleNamespace(_data=sent), visitor)  # type: ignore[arg-type]
+
+
+def test_a_hand_is_learned_and_what_came_of_it_is_the_visits(handlers: Handlers):
+    before = handlers.shelf.find("softmax").model.state_dict()["1.weight"].clone()
+    news = list(learn(handlers, {"content": write_my_digits(digits())}))
+    told, listed = news[-1]
+    assert told["status"].startswith("Learned in ") and told["ended"] and told["at"] == list(range(0, 151, 15))
+    assert len(told["unseen"]) == 4 and len(told["own"]) == len(told["test"]) == 11
+    (unseen, _, _), (learned, first, then), (test, accuracy, change) = told["rows"]
+    assert "not shown" in unseen and "learned them all" in learned and first.endswith(" of 4") and then.isdigit()
+    assert test == "The test set of practice digits" and accuracy.endswith(" %") and change.endswith(" points)")
+    assert listed["key"] == told["key"] and listed["name"] == "softmax, yours 1 (taught)"
+    assert handlers.shelf.choices("a visitor")[0] == (listed["name"], told["key"])
+    assert torch.equal(handlers.shelf.find("softmax").model.state_dict()["1.weight"], before)
+    assert not torch.equal(handlers.shelf.find(told["key"]).model.state_dict()["1.weight"], before)
+
+
+def test_what_was_taught_can_be_taught_on_and_saved(handlers: Handlers, tmp_path: Path):
+    key = list(learn(handlers, {"content": write_my_digits(digits(3))}))[-1][0]["key"]
+    told = list(learn(handlers, {"content": write_my_digits(digits(2))}, key))[-1][0]
+    classifier = handlers.shelf.find(told["key"])
+    assert classifier.name == "softmax, yours 2 (taught)" and classifier.record
+    file = tmp_path / "mine.safetensors"
+    file.write_bytes(to_bytes(classifier.model, classifier.record))
+    _, record = load_checkpoint(file)
+    assert record.data_source == "MNIST and 3 of your digits and 2 of your digits"
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        (None, "Send the digits as the text of a file, under the name content."),
+        ({"content": 7}, "Send the digits as the text of a file, under the name content."),
+        ({"content": "<b>no</b>"}, "The file is no JSON; choose one that was downloaded here as your digits."),
+        (
+            {"content": json.dumps({"format": "mnist-demo digits", "version": 1, "digits": []})},
+            f"There must be from 1 to {MAX_DIGITS} digits; got 0.",
+        ),
+    ],
+)
+def test_what_are_no_digits_is_told_and_nothing_is_taken(handlers: Handlers, sent: Any, message: str):
+    assert [told for told, _ in learn(handlers, sent)] == [{"status": message, "ended": True}]
+    assert handlers.check(sent) == {"error": message}
+    assert handlers.shelf.visit("a visitor").trained == {} and not handlers.shelf.visit("a visitor").is_training
+
+
+def test_a_drawing_with_two_labels_is_told(handlers: Handlers):
+    (one,) = digits(1)
+    content = write_my_digits([one, MyDigit(one.strokes, 9)])
+    ((told, _),) = learn(handlers, {"content": content})
+    assert told["status"].startswith("Digits 1 and 2 are the same drawing, labelled 0 and 9.") and told["ended"]
+
+
+def test_a_file_that_was_checked_comes_back_as_digits(handlers: Handlers):
+    checked = handlers.check({"content": write_my_digits(digits(2))})["digits"]
+    assert [MyDigit.check(digit["strokes"], digit["label"]) for digit in checked] == digits(2)
+
+
+def test_a_model_that_is_gone_is_told(handlers: Handlers):
+    told = [told for told, _ in learn(handlers, {"content": write_my_digits(digits(1))}, "gone")]
+    assert len(told) == 1 and told[0]["status"].startswith("The model 'gone' is not here")
+
+
+def test_stop_ends_it_and_one_training_of_a_visit_runs_at_once(handlers: Handlers):
+    content = {"content": write_my_digits(digits(20))}
+    teaching = learn(handlers, content, "cnn")
+    next(teaching)
+    ((told, _),) = learn(handlers, content)
+    assert told["status"].startswith("A training of yours is under way")
+    waiting = learn(handlers, content, visitor=SimpleNamespace(session_hash="another"))
+    assert next(waiting)[0]["status"].endswith("you are number 1 in the line.")
+    handlers.stop(VISITOR)
+    last = list(teaching)[-1][0]
+    assert last["status"] == NOTHING_LEARNED or last["status"].startswith(("Stopped at step ", "Learned in "))
+    waiting.close()
+    assert not handlers.shelf.visit("another").is_training
