@@ -39,7 +39,7 @@ _LAUNCH: dict[str, Any] = {
     "enable_monitoring": False,
     "pwa": False,
     "max_file_size": "10mb",
-    # Gradio remembers the layout of so many visits, 0.1 MB each, and never forgets one by itself. Nothing here needs it.
+    # Gradio remembers the layout of so many visits, 0.1 MB each, and forgets none by itself. Nothing here needs it.
     "state_session_capacity": 100,
 }
 
