@@ -226,7 +226,7 @@ def test_ten_thousand_strange_bodies_do_no_harm(victim: Server):
     wire, rng = Wire.of(address), random.Random(0)
     kinds = calls(wire)
     with httpx.Client(base_url=address, timeout=20) as client:
-        for number in range(10_000):
+        for _ in range(10_000):
             path, body = rng.choice(kinds)
             spoilt = spoiled(rng, body)
             text = json.dumps(spoilt) if rng.random() < 0.97 else json.dumps(spoilt)[: rng.randrange(1, 40)]
