@@ -7,11 +7,12 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from mnist_demo.data import DATA_FOLDER
-from mnist_demo.practice import design_strokes
-from tests.browser import chromium, draw_with_mouse, expect_answer, open_pad
+from mnist_demo.practice import DESIGNS, design_strokes
+from tests.browser import choose, chromium, draw_with_mouse, expect_answer, open_pad
 from tests.conftest import served
 
 FOLDER = Path(__file__).parent / "screenshots"
+SCREEN = ""  # what one sees without scrolling
 
 
 def show_draw(page: Page) -> None:
@@ -39,13 +40,33 @@ def show_outcome(page: Page) -> None:
     page.wait_for_selector("#monitor tbody tr")
 
 
-# In their order, on one page: the picture's name, its tab, and what is to be seen.
+def show_why(page: Page) -> None:
+    choose(page, "draw-model", "cnn")
+    page.locator("#why summary").click()
+    page.locator("#why [name=turn]").fill("30")
+    page.wait_for_selector("#why .nearest figure", timeout=120_000)
+
+
+def show_hand(page: Page) -> None:
+    page.get_by_role("tab", name="Draw").click()
+    for name, (digit, _) in list(DESIGNS.items())[::3]:
+        page.locator("#pad .clear").click()
+        draw_with_mouse(page, design_strokes(name))
+        page.locator("#answer .labels button").nth(digit).click()
+    page.locator("#answer .kept button").click()
+    page.locator("#hand .learn").click()
+    page.wait_for_selector("#hand .use:visible", timeout=120_000)
+
+
+# In their order, on one page: the picture's name, its tab, what is to be seen, and what part of the page it shows.
 SHOTS = [
-    ("draw", "Draw", show_draw),
-    ("browse", "Browse", show_browse),
-    ("train-start", "Train", show_recipe),
-    ("train-middle", "Train", show_training),
-    ("train", "Train", show_outcome),
+    ("draw", "Draw", show_draw, SCREEN),
+    ("browse", "Browse", show_browse, SCREEN),
+    ("train-start", "Train", show_recipe, "body"),
+    ("train-middle", "Train", show_training, "body"),
+    ("train", "Train", show_outcome, "body"),
+    ("why", "Draw", show_why, "#why"),
+    ("hand", "Train", show_hand, "#hand"),
 ]
 
 
@@ -62,11 +83,12 @@ def main() -> None:
             for theme in options.themes:
                 page = browser.new_page(viewport={"width": width, "height": 800})
                 open_pad(page, f"{address}?__theme={theme}")
-                for name, tab, show in SHOTS:
+                for name, tab, show, part in SHOTS:
                     page.get_by_role("tab", name=tab).click()
                     show(page)
                     page.wait_for_timeout(0 if name == "train-middle" else 500)  # transitions
-                    page.screenshot(path=options.out / f"{name}-{width}-{theme}.png", full_page=tab == "Train")
+                    path = options.out / f"{name}-{width}-{theme}.png"
+                    page.screenshot(path=path) if part == SCREEN else page.locator(part).screenshot(path=path)
                 page.close()
 
 
