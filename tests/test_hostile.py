@@ -97,7 +97,7 @@ def calls(wire: Wire) -> list[tuple[str, Any]]:
             (SERVER_FUNCTION, wire.call("explorer", name, look))
             for name in ("look", "digit", "wall_file", "table_file")
         ),
-        (SERVER_FUNCTION, wire.call("monitor", "fetch", {"key": "x/softmax, yours 1"})),
+        (SERVER_FUNCTION, wire.call("monitor", "download", {"key": "x/softmax, yours 1"})),
         (
             SERVER_FUNCTION,
             wire.call("why", "explain", drawing | {"what_if": {"turn": 9, "pen": 3.0, "centred": False}}),
@@ -194,11 +194,11 @@ def test_nobody_sees_or_uses_the_network_of_another(victim: Server):
         assert key[1] in events("owner", offer | {"session_hash": "owner"})
         assert "yours" not in events("other", offer | {"session_hash": "other"})
         for guess in (key[1].partition("/")[2], "x" + key[1], "/" + key[1], key[1][1:], "owner/softmax, yours 1"):
-            fetched = client.post(SERVER_FUNCTION, json=wire.call("monitor", "fetch", {"key": guess})).json()
+            fetched = client.post(SERVER_FUNCTION, json=wire.call("monitor", "download", {"key": guess})).json()
             assert "is not here" in fetched["error"] and "content" not in fetched
             read = client.post("gradio_api/run/predict_strokes", json={"data": [[[[0, 0], [0, 9]]], guess]}).json()
             assert "is not here" in read["error"]
-        assert "content" in client.post(SERVER_FUNCTION, json=wire.call("monitor", "fetch", {"key": key[1]})).json()
+        assert "content" in client.post(SERVER_FUNCTION, json=wire.call("monitor", "download", {"key": key[1]})).json()
 
 
 def test_one_address_has_so_many_requests_answered_at_once(address: str):

@@ -25,6 +25,16 @@ def message(error: DemoError) -> str:
     return error.reason if isinstance(error, DataError) else str(error)
 
 
+def server_function(handler: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+    """The handler as a component's server function of its name: Gradio marks these, which it cannot do to methods."""
+
+    def call(query: Any) -> dict[str, Any]:
+        return handler(query)
+
+    call.__name__ = handler.__name__
+    return call
+
+
 def friendly(handler: Handler) -> Handler:
     """A handler, or generator of a handler, whose DemoErrors show as one message, without a traceback."""
     if inspect.isgeneratorfunction(handler):

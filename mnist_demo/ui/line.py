@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import Event, Lock
 
 from mnist_demo.errors import InputError
 
+UPDATE_SECONDS = 0.2  # between two updates of a page that waits or trains
 MAX_WAITING = 20  # each takes one of the threads that answer the page's other questions
 
 
@@ -36,3 +37,9 @@ class Line:
         finally:
             with self._lock:
                 self._tickets.remove(ticket)
+
+
+def wait_for_turn(place: Callable[[], int], stop: Event) -> Iterator[str]:
+    """What to tell who waits, until it is their turn or they want no more."""
+    while (number := place()) and not stop.wait(UPDATE_SECONDS):
+        yield f"Another visitor's training is under way; you are number {number} in the line."

@@ -30,6 +30,7 @@ SAMPLE = 24  # test digits that are looked at
 SEEN = 2_000  # training digits whose accuracy is measured
 POINTS = 240  # of a curve
 SMOOTH = 0.95  # share that the smoothed loss keeps of itself each step
+NOTHING_LEARNED = "Stopped before the first step; nothing was learned."
 GOAL = 0.99  # test accuracy whose time is noted
 
 

@@ -10,8 +10,8 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,18 @@ class Visit:
     stop: threading.Event = field(default_factory=threading.Event)  # set to end the training under way
     is_training: bool = False  # or waits to: one at a time
     used: float = field(default_factory=time.monotonic)  # when last
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """While the block lasts, the visit trains, or waits to. Raises InputError where it does so already."""
+        if self.is_training:
+            raise InputError("A training of yours is under way already; stop it, or wait for its end.")
+        self.is_training = True
+        self.stop = threading.Event()  # a run that has not quite ended keeps its own
+        try:
+            yield
+        finally:  # also where the page is closed and Gradio drops the generator that holds this
+            self.is_training = False
 
     def keep(self, model: nn.Module, record: Record, remark: str = "") -> str:
         """Keep a network under a name of its own, which tells of data that are not MNIST, and give its key."""

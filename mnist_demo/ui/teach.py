@@ -1,6 +1,5 @@
 """The part of the Train tab where a network learns a visitor's own digits."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +13,11 @@ from mnist_demo.ui.events import PRIVATE, message, session
 from mnist_demo.ui.hand import Hand
 from mnist_demo.ui.kept import entry
 from mnist_demo.ui.lesson import Teacher
-from mnist_demo.ui.line import Line
+from mnist_demo.ui.line import UPDATE_SECONDS, Line, wait_for_turn
 from mnist_demo.ui.monitor import Monitor
+from mnist_demo.ui.run import NOTHING_LEARNED
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf, Visit
-
-UPDATE_SECONDS = 0.2  # between two updates of the page
-NOTHING_LEARNED = "Stopped before the first step; nothing was learned."
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,19 +40,11 @@ class Handlers:
         """For the hand and for the monitor: how far a copy of the model is in learning the digits, about five times a
         second, and at the end its entry in the list of this visit. What cannot be is told in the same place."""
         visit = self.shelf.visit(session(request))
-        if visit.is_training:
-            yield (
-                {"status": "A training of yours is under way; stop it, or wait for its end.", "ended": True},
-                gr.skip(),
-            )
-            return
-        visit.is_training, visit.stop = True, threading.Event()
         try:
-            yield from self._learn(visit, key, event._data)
+            with visit.training():
+                yield from self._learn(visit, key, event._data)
         except DemoError as error:
             yield {"status": message(error), "ended": True}, gr.skip()
-        finally:  # also where the page is closed and Gradio drops this generator
-            visit.is_training = False
 
     def _learn(self, visit: Visit, key: str, sent: Any) -> Iterator[tuple]:
         digits = parse_my_digits(_content(sent))
@@ -65,9 +54,8 @@ class Handlers:
             yield {"status": status}, gr.skip()
         data = self.data.get()
         with self.line.enter() as place:
-            while (number := place()) and not visit.stop.wait(UPDATE_SECONDS):
-                waiting = f"Another visitor's training is under way; you are number {number} in the line."
-                yield {"status": waiting}, gr.skip()
+            for status in wait_for_turn(place, visit.stop):
+                yield {"status": status}, gr.skip()
             teacher = Teacher(model, digits, data, for_recipe(record.recipe), visit.stop)
             try:
                 while not teacher.wait(UPDATE_SECONDS):

@@ -1,6 +1,5 @@
 """The Train tab: choose a recipe and its values, watch it learn, and draw with the network that comes of it."""
 
-import threading
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,20 +27,18 @@ from mnist_demo.ui.background import Background, Busy, Report
 from mnist_demo.ui.events import PRIVATE, friendly, session
 from mnist_demo.ui.explorer import Explorer
 from mnist_demo.ui.kept import entry
-from mnist_demo.ui.line import Line
+from mnist_demo.ui.line import UPDATE_SECONDS, Line, wait_for_turn
 from mnist_demo.ui.monitor import Monitor, say_seconds, set_scene, tell
 from mnist_demo.ui.recipe_fields import Values, build_field, read_values, update_field, values_of
-from mnist_demo.ui.run import Run
+from mnist_demo.ui.run import NOTHING_LEARNED, Run
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf, Visit
 from mnist_demo.ui.sketchpad import Sketchpad
 
-UPDATE_SECONDS = 0.2  # between two updates of the page
 DEFAULT = "fast"  # the recipe that is offered first
 BATCH_COLUMNS = 40  # digits in a row of the picture of a batch
 BATCH_SHOWN = 400  # digits of it, at most
 DRAWING = "Drawing people's pen strokes as it will learn them, about 20 s…"
-NOTHING_LEARNED = "Stopped before the first step; nothing was learned."
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,21 +121,15 @@ class Handlers:
         if problem := self._lacks(name) or next(iter(problems.values()), ""):
             raise InputError(problem)
         visit = self.shelf.visit(session(request))
-        if visit.is_training:
-            raise InputError("A training of yours is under way already; stop it, or wait for its end.")
-        visit.is_training = True
-        visit.stop = threading.Event()  # a run that has not quite ended keeps its own
-        try:
+        with visit.training():
             data = yield from self._prepare_data(visit, recipe, data)
             with self.line.enter() as place:
-                while (number := place()) and not visit.stop.wait(UPDATE_SECONDS):
-                    yield {"status": f"Another visitor's training is under way; you are number {number} in the line."}
+                for status in wait_for_turn(place, visit.stop):
+                    yield {"status": status}
                 if visit.stop.is_set():
                     yield {"status": NOTHING_LEARNED}
                 else:
                     yield from self._train(visit, recipe, data, seed, strokes)
-        finally:  # also where the page is closed and Gradio drops this generator
-            visit.is_training = False
 
     def _prepare_data(self, visit: Visit, recipe: Recipe, mnist: Data) -> Generator[dict[str, Any], None, Data]:
         """What the recipe learns, which is people's strokes for some."""

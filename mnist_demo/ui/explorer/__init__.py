@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from mnist_demo.selection import PAGE
+from mnist_demo.ui.events import server_function
 
 _HERE = Path(__file__).parent
 _HTML, _CSS, _JS = (
@@ -42,7 +43,7 @@ class Explorer(gr.HTML):
             html_template=_HTML,
             css_template=_CSS,
             js_on_load=f"{_SAVE}\n{_JS}",
-            server_functions=[_as_function(handler) for handler in handlers],
+            server_functions=[server_function(handler) for handler in handlers],
             model=model,
             sets=sets or {},
             page_size=PAGE,
@@ -64,11 +65,3 @@ class Explorer(gr.HTML):
 
     def example_value(self) -> list:
         return self.example_payload()
-
-
-def _as_function(handler: Handler) -> Handler:
-    def call(query: Any) -> dict[str, Any]:  # Gradio marks server functions, which it cannot do to methods
-        return handler(query)
-
-    call.__name__ = handler.__name__
-    return call

@@ -10,6 +10,7 @@ from mnist_demo.recipes import AUGMENTATIONS
 from mnist_demo.reports import percent
 from mnist_demo.training import count_steps
 from mnist_demo.ui import figures
+from mnist_demo.ui.events import server_function
 from mnist_demo.ui.run import SAMPLE, Run
 
 _HERE = Path(__file__).parent
@@ -23,20 +24,17 @@ class Monitor(gr.HTML):
     """Its value is a run as `train.Handlers` tells of it. The page keeps those that have ended, and overlays the curves
     of any two.
 
-    `give_file` is a server function that gives the file of a run by {"key"}. Fires `select` with {"key"} where a run
+    `download` is a server function that gives the file of a run by {"key"}. Fires `select` with {"key"} where a run
     is to be used in Draw.
     """
 
-    def __init__(self, give_file: Callable[[Any], dict[str, Any]], **options: Any):
-        def fetch(query: Any) -> dict[str, Any]:  # Gradio marks server functions, which it cannot do to methods
-            return give_file(query)
-
+    def __init__(self, download: Callable[[Any], dict[str, Any]], **options: Any):
         super().__init__(
             value=None,
             html_template=_HTML,
             css_template=_CSS,
             js_on_load=f"{_SAVE}\n{_CHART}\n{_JS}",
-            server_functions=[fetch],
+            server_functions=[server_function(download)],
             **options,
         )
 

@@ -108,7 +108,7 @@ function goto(tab, then) {
 }
 
 async function download(key) {
-  const file = (await server.fetch({ key })) ?? { error: 'The server does not answer. Try again.' };
+  const file = (await server.download({ key })) ?? { error: 'The server does not answer. Try again.' };
   find('.notice').textContent = file.error ?? '';
   if (!file.error) save(file);
 }
