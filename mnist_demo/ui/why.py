@@ -37,6 +37,7 @@ class Handlers:
     data: SharedData
     _places: OrderedDict[Classifier, _Place] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _turn: threading.Lock = field(default_factory=threading.Lock)  # one explanation at a time: people draw meanwhile
     _background: Background = field(default_factory=Background)
 
     def explain(self, query: Any) -> dict[str, Any]:
@@ -54,23 +55,20 @@ class Handlers:
             image = strokes_to_image(strokes)  # type: ignore[arg-type]  # it checks
             if not image.any():
                 return {}
-            classifier, _ = self.shelf.find_or_default(query.get("model"))
-            prediction = classifier.predict_prepared(image)
             changed = _vary(strokes, what_if)
-            explained = _show_maps(classifier, prediction) | {
-                "variants": [
-                    _variant("as drawn", prediction),
-                    _variant("changed", classifier.predict_prepared(changed)),
-                ]
-            }
-            if query.get("all"):
-                explained |= {
-                    "nearest": self._nearest(classifier, prediction),
-                    "layers": _show_layers(classifier, image),
-                }
-            return explained
+            classifier, _ = self.shelf.find_or_default(query.get("model"))
+            with self._turn:
+                return self._explain(classifier, image, changed, bool(query.get("all")))
         except DemoError as error:
             return {"error": str(error)}
+
+    def _explain(self, classifier: Classifier, image: np.ndarray, changed: np.ndarray, every: bool) -> dict[str, Any]:
+        prediction, other = classifier.predict_batch([image, changed])
+        variants = [_variant("as drawn", prediction), _variant("changed", other)]
+        explained = _show_maps(classifier, prediction) | {"variants": variants}
+        if every:
+            explained |= {"nearest": self._nearest(classifier, prediction), "layers": _show_layers(classifier, image)}
+        return explained
 
     def _nearest(self, classifier: Classifier, prediction: Prediction) -> dict[str, Any]:
         """The training digits nearest to the drawing, or how far looking at them is."""

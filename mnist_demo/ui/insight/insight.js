@@ -2,11 +2,13 @@
 // text goes in as text, never as HTML.
 const find = (selector) => element.querySelector(selector);
 const panel = find('.insight');
+const LIVE = 150; // ms: where answers take longer, they wait for the pen to be lifted
 const turn = find('[name=turn]'), pen = find('[name=pen]'), centred = find('[name=centred]');
 
 let newest = null; // what is to be explained: { strokes, model }, and whether all of it or what is cheap
 let asked = null; // what is being explained, or was last
 let busy = false; // whether a question is on its way
+let took = 0; // ms that the last answer while the pen moved took
 let again = 0; // the timer of the next question, 0 if none
 
 async function ask() {
@@ -15,8 +17,10 @@ async function ask() {
   again = 0;
   busy = true;
   asked = newest;
+  const since = performance.now();
   const news = (await server.explain(asked)) ?? { error: 'The server does not answer.' };
   busy = false;
+  took = asked.all ? 0 : performance.now() - since;
   show(news);
   if (news.nearest?.busy) again = setTimeout(renew, props.ask_again);
   ask();
@@ -113,7 +117,9 @@ function reset() {
   showControls();
 }
 
-document.addEventListener('answer', ({ detail }) => want({ ...detail.drawing, all: detail.settled }));
+document.addEventListener('answer', ({ detail }) => {
+  if (detail.settled || took < LIVE) want({ ...detail.drawing, all: detail.settled });
+});
 panel.addEventListener('toggle', () => newest && want({ all: true }));
 for (const control of [turn, pen, centred]) {
   control.addEventListener('input', () => {
