@@ -85,7 +85,7 @@ def _show_maps(maps: Tensor, number: int, of: int) -> Layer:
     which = "convolution" if of == 1 else f"{_ORDINALS[number]} of {of} convolutions"
     return Layer(
         f"The {count} filters of the {which} each look for a pattern of their own everywhere in {looks_at}: a map, of "
-        f"{height} by {width} places, is marked where its filter found it."
+        f"{height} by {width} places, is marked where its filter found it, and blank where it found nothing."
         + (f" Shown are the {MAPS} that found most." if count > MAPS else ""),
         units.tolist(),
         maps[units].contiguous().numpy().copy(),

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mnist_demo.ui.gate import DRAWINGS, NEWS, OTHERS, Gate
+from mnist_demo.ui.gate import COMPONENTS, DRAWINGS, NEWS, OTHERS, Gate
 from tests.wire import READ, SERVER_FUNCTION
 
 ENDPOINT = "gradio_api/run/predict_strokes"
@@ -17,7 +17,9 @@ def chunks(size: int) -> Iterator[bytes]:
     yield from (b" " * 100_000 for _ in range(size // 100_000 + 1))
 
 
-@pytest.mark.parametrize(("path", "limit"), [(READ, DRAWINGS.body), (ENDPOINT, OTHERS.body)])
+@pytest.mark.parametrize(
+    ("path", "limit"), [(READ, DRAWINGS.body), (SERVER_FUNCTION, COMPONENTS.body), (ENDPOINT, OTHERS.body)]
+)
 @pytest.mark.parametrize("told", [True, False])
 def test_what_is_too_large_is_refused(address: str, path: str, limit: int, told: bool):
     body = b" " * (limit + 1) if told else chunks(limit)

@@ -18,6 +18,7 @@ import pytest
 
 from mnist_demo.my_digits import FORMAT, VERSION
 from mnist_demo.recipes import find_recipe
+from mnist_demo.ui import GRADIO_REMEMBERS
 from mnist_demo.ui.gate import OTHERS
 from mnist_demo.ui.recipe_fields import values_of
 from tests.conftest import ROOT, served
@@ -199,6 +200,24 @@ def test_nobody_sees_or_uses_the_network_of_another(victim: Server):
             read = client.post("gradio_api/run/predict_strokes", json={"data": [[[[0, 0], [0, 9]]], guess]}).json()
             assert "is not here" in read["error"]
         assert "content" in client.post(SERVER_FUNCTION, json=wire.call("monitor", "download", {"key": key[1]})).json()
+
+
+def test_a_visits_network_is_offered_after_any_number_of_other_visits(victim: Server):
+    wire = Wire.of(victim.address)
+    values = values_of(find_recipe("softmax")) | {"epochs": 1}
+    with httpx.Client(base_url=victim.address, timeout=60) as client:
+
+        def events(session: str, body: dict[str, Any]) -> str:
+            assert client.post(JOIN, json=body | {"session_hash": session}).is_success
+            return client.get(NEWS, params={"session_hash": session}).text
+
+        key = re.search(r'"key":\s*"([^"]+)"', events("patient", wire.training("patient", "softmax", *values.values())))
+        assert key
+        offer = {"fn_index": wire.event("explorer", "draw-model")}
+        for i in range(GRADIO_REMEMBERS + 1):
+            events(f"visit {i}", offer | {"data": ["sketch"]})
+        told = events("patient", offer | {"data": [key[1]]})
+        assert "process_completed" in told and '"success":true' in told.replace(" ", "")
 
 
 def test_one_address_has_so_many_requests_answered_at_once(address: str):

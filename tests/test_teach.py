@@ -23,7 +23,7 @@ VISITOR: Any = SimpleNamespace(session_hash="a visitor")
 def handlers(practice: Data) -> Handlers:
     data = SharedData(None)
     data.loaded = Loaded(practice)
-    return Handlers(Shelf(), data, Line(1))
+    return Handlers(Shelf(), data, Line(1), max_seconds=60)
 
 
 def digits(count: int = 4) -> list[MyDigit]:
@@ -39,10 +39,14 @@ def test_a_hand_is_learned_and_what_came_of_it_is_the_visits(handlers: Handlers)
     before = handlers.shelf.find("softmax").model.state_dict()["1.weight"].clone()
     news = list(learn(handlers, {"content": write_my_digits(digits())}))
     told, listed = news[-1]
-    assert told["status"].startswith("Learned in ") and told["ended"] and told["at"] == list(range(0, 151, 15))
+    assert (
+        told["status"].startswith("softmax, yours 1 (taught): Learned in ")
+        and told["ended"]
+        and told["at"] == list(range(0, 151, 15))
+    )
     assert len(told["unseen"]) == 4 and len(told["own"]) == len(told["test"]) == 11
     (unseen, _, _), (learned, first, then), (test, accuracy, change) = told["rows"]
-    assert "not shown" in unseen and "learned them all" in learned and first.endswith(" of 4") and then.isdigit()
+    assert "not shown" in unseen and "learned them all" in learned and first.endswith(" of 4") and then == "4 of 4"
     assert test == "The test set of practice digits" and accuracy.endswith(" %") and change.endswith(" points)")
     assert listed["key"] == told["key"] and listed["name"] == "softmax, yours 1 (taught)"
     assert handlers.shelf.choices("a visitor")[0] == (listed["name"], told["key"])
@@ -50,15 +54,16 @@ def test_a_hand_is_learned_and_what_came_of_it_is_the_visits(handlers: Handlers)
     assert not torch.equal(handlers.shelf.find(told["key"]).model.state_dict()["1.weight"], before)
 
 
-def test_what_was_taught_can_be_taught_on_and_saved(handlers: Handlers, tmp_path: Path):
-    key = list(learn(handlers, {"content": write_my_digits(digits(3))}))[-1][0]["key"]
-    told = list(learn(handlers, {"content": write_my_digits(digits(2))}, key))[-1][0]
+def test_what_was_taught_is_taught_anew_from_what_it_was_before_and_can_be_saved(handlers: Handlers, tmp_path: Path):
+    first = list(learn(handlers, {"content": write_my_digits(digits(3))}))[-1][0]
+    told = list(learn(handlers, {"content": write_my_digits(digits(3))}, first["key"]))[-1][0]
+    assert told["own"] == first["own"] and told["rows"] == first["rows"]  # or else it would know the digits already
     classifier = handlers.shelf.find(told["key"])
     assert classifier.name == "softmax, yours 2 (taught)" and classifier.record
     file = tmp_path / "mine.safetensors"
     file.write_bytes(to_bytes(classifier.model, classifier.record))
     _, record = load_checkpoint(file)
-    assert record.data_source == "MNIST and 3 of your digits and 2 of your digits"
+    assert record.data_source == "MNIST and 3 of your digits"
 
 
 @pytest.mark.parametrize(
@@ -94,6 +99,14 @@ def test_a_file_that_was_checked_comes_back_as_digits(handlers: Handlers):
 def test_a_model_that_is_gone_is_told(handlers: Handlers):
     told = [told for told, _ in learn(handlers, {"content": write_my_digits(digits(1))}, "gone")]
     assert len(told) == 1 and told[0]["status"].startswith("The model 'gone' is not here")
+
+
+def test_a_teaching_ends_at_the_servers_limit_and_says_so(handlers: Handlers):
+    limited = Handlers(handlers.shelf, handlers.data, Line(1), max_seconds=0)
+    last = list(learn(limited, {"content": write_my_digits(digits(20))}, "sketch"))[-1][0]
+    assert last["ended"] and (
+        last["status"] == NOTHING_LEARNED or "(this server gives a teaching so long)" in last["status"]
+    )
 
 
 def test_stop_ends_it_and_one_training_of_a_visit_runs_at_once(handlers: Handlers):

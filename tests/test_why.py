@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,17 @@ def test_the_nearest_training_digits_come_once_they_have_been_looked_at(handlers
 def test_features_are_kept_of_few_networks(handlers: Handlers):
     for model in ("softmax", "mlp-128", "mlp-500", "cnn", "softmax"):
         explain(handlers, model=model)
-        assert len(handlers._places) <= FEATURES_KEPT
-    assert [classifier.name for classifier in handlers._places] == ["mlp-500", "cnn", "softmax"]
+        assert len(handlers._used) <= FEATURES_KEPT
+    assert [classifier.name for classifier in handlers._used] == ["mlp-500", "cnn", "softmax"]
+
+
+def test_whoever_asks_is_answered_however_many_networks_are_asked_about(handlers: Handlers):
+    waiting = {"softmax", "mlp-128", "mlp-500", "cnn", "mlp-512"}
+    while waiting:
+        for model in sorted(waiting):
+            if "digits" in handlers.explain({"strokes": SEVEN, "model": model, "all": True})["nearest"]:
+                waiting.remove(model)
+        time.sleep(0.05)
 
 
 def test_a_drawing_is_read_turned_thickened_and_uncentred(handlers: Handlers):
@@ -83,6 +93,7 @@ def test_a_drawing_is_read_turned_thickened_and_uncentred(handlers: Handlers):
         ({"what_if": {"turn": "left"}}, {"error": "turn must be a number; got str."}),
         ({"what_if": {"pen": True}}, {"error": "pen must be a number; got bool."}),
         ({"what_if": {"pen": 900}}, {"error": "pen is 900; it must be from 1 to 8 pixels."}),
+        ({"what_if": {"turn": 10**400}}, {"error": "turn is a number far off."}),
         ({"what_if": {"turn": float("nan")}}, {"error": "turn is nan; it must be from -180 to 180 degrees."}),
     ],
 )

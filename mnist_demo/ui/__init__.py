@@ -29,6 +29,7 @@ _FOLLOW_TABS = """() => {
   });
   return [];
 }"""
+GRADIO_REMEMBERS = 100  # visits' layouts, 0.1 MB each; it forgets none by itself, and nothing here needs them
 UPLOADS_KEPT = (600, 600)  # seconds between two looks at uploaded files, and from what age they are deleted
 _LAUNCH: dict[str, Any] = {
     "theme": gr.themes.Default(primary_hue="indigo", font=_FONTS, font_mono=["ui-monospace", "monospace"]),
@@ -39,8 +40,7 @@ _LAUNCH: dict[str, Any] = {
     "enable_monitoring": False,
     "pwa": False,
     "max_file_size": "10mb",
-    # Gradio remembers the layout of so many visits, 0.1 MB each, and forgets none by itself. Nothing here needs it.
-    "state_session_capacity": 100,
+    "state_session_capacity": GRADIO_REMEMBERS,
 }
 
 

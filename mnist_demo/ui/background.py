@@ -53,6 +53,11 @@ class Background:
                 del jobs[name]
             return job.future.result()
 
+    def forget(self, owner: Any) -> None:
+        """Keep nothing of what was made for that owner."""
+        with self._lock:
+            self._jobs.pop(owner, None)
+
     def _make(self, jobs: dict[str, _Job], name: str, job: _Job, make: Callable[[Report], Made]) -> Made | None:
         def report(status: str) -> None:
             if time.monotonic() - job.asked > self.patience:
@@ -64,5 +69,5 @@ class Background:
             return make(report)
         except _Abandoned:
             with self._lock:
-                del jobs[name]  # whoever asks now has it made anew
+                jobs.pop(name, None)  # whoever asks now has it made anew
             return None

@@ -135,6 +135,16 @@ def _on_pad(strokes: Strokes) -> Strokes:
     return [[(round(150 + 7 * x), round(150 + 7 * y)) for x, y in stroke] for stroke in strokes]
 
 
+class ModelPicker(gr.Dropdown):
+    """A model's key. Gradio would check it against the choices that it remembers of the visit, and forgets them; who
+    uses a key checks it."""
+
+    is_template = True  # in the page it is its base, gr.Dropdown
+
+    def preprocess(self, payload: Any) -> Any:
+        return payload
+
+
 class PictureInput(gr.Image):
     """A picture to be uploaded, pasted or taken; gives the file as it came, which `open_picture` checks."""
 
@@ -163,7 +173,7 @@ def build(shelf: Shelf, data: SharedData) -> DrawTab:
             pad = Sketchpad(model=shelf.default(), examples=examples, elem_id="pad")
         with gr.Column(scale=6, min_width=300):
             Answer(figures.answer(BLANK), pad=True, elem_id="answer")
-            model = gr.Dropdown(shelf.choices(), value=shelf.default() or None, label="Model", elem_id="draw-model")
+            model = ModelPicker(shelf.choices(), value=shelf.default() or None, label="Model", elem_id="draw-model")
     Insight(why.Handlers(shelf, data).explain, elem_id="why")
     with gr.Accordion("A picture instead", open=False, elem_id="picture"), gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):

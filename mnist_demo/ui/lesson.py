@@ -85,7 +85,7 @@ def _compare(before: Reading, after: Reading, labels: list[int], data: Data) -> 
     """What is read right before and after: lines of a table."""
 
     def line(what: str, first: list[int], then: list[int]) -> list[str]:
-        return [what, f"{_count(first, labels)} of {len(labels)}", f"{_count(then, labels)}"]
+        return [what, f"{_count(first, labels)} of {len(labels)}", f"{_count(then, labels)} of {len(labels)}"]
 
     points = 100 * (after.test_accuracy - before.test_accuracy)
     return [

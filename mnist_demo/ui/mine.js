@@ -11,14 +11,19 @@ function mine() {
   if (!document.mine) {
     document.mine = [];
     try {
-      const digits = JSON.parse(localStorage.getItem(MINE)) || [];
-      if (digits.every(isDigit)) document.mine = digits;
+      document.mine = (JSON.parse(localStorage.getItem(MINE)) || []).filter(isDigit);
     } catch {
       // None, or somebody else's, or a frame in another site's page that may have no storage.
     }
   }
   return document.mine;
 }
+
+addEventListener('storage', ({ key }) => { // another page of this browser has changed them
+  if (key !== MINE) return;
+  document.mine = undefined;
+  document.dispatchEvent(new Event('mine'));
+});
 
 // Gives whether the browser will keep them when the page is closed.
 function keepMine(digits) {

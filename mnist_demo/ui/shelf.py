@@ -22,6 +22,7 @@ from mnist_demo.checkpoints import FOLDER, SUFFIX, Record, list_checkpoints, loa
 from mnist_demo.classifier import DEFAULT_MODEL, Classifier
 from mnist_demo.errors import CheckpointError, InputError
 from mnist_demo.files import remove_leftovers
+from mnist_demo.models import for_reading
 
 logger = logging.getLogger(__name__)
 MAX_VISITS = 1000  # that are remembered; of those that keep no model, the one idle longest is forgotten first
@@ -36,6 +37,7 @@ class Visit:
 
     token: str = field(default_factory=lambda: secrets.token_urlsafe(16))  # the only secret of its models' keys
     trained: OrderedDict[str, Classifier] = field(default_factory=OrderedDict)  # by key
+    origins: dict[str, str] = field(default_factory=dict)  # the keys of those that were taught: whose copies they are
     count: int = 0  # models trained so far, forgotten ones included
     stop: threading.Event = field(default_factory=threading.Event)  # set to end the training under way
     is_training: bool = False  # or waits to: one at a time
@@ -62,7 +64,7 @@ class Visit:
         self.trained[key] = Classifier(name, model, record)
         self.used = time.monotonic()
         while len(self.trained) > MAX_TRAINED:
-            self.trained.popitem(last=False)
+            self.origins.pop(self.trained.popitem(last=False)[0], None)
         return key
 
 
@@ -104,19 +106,22 @@ class Shelf:
         if key not in names:
             name = key.rpartition("/")[2][:60]
             raise InputError(f"The model {name!r} is not here (any more); choose from: {', '.join(names)}.")
+        model, record = self._load(key)
+        with self._lock:
+            return self._shipped.setdefault(key, Classifier(key, for_reading(model), record))
+
+    def _load(self, name: str) -> tuple[nn.Sequential, Record]:
         try:
-            loaded = Classifier.load(self._folder / f"{key}{SUFFIX}")
+            return load_checkpoint(self._folder / f"{name}{SUFFIX}")
         except CheckpointError as error:  # which names the file, and where it is
             logger.warning("%s", error)
-            raise InputError(f"The model {key[:60]!r} cannot be loaded; the server's log says why.") from None
-        with self._lock:
-            return self._shipped.setdefault(key, loaded)
+            raise InputError(f"The model {name[:60]!r} cannot be loaded; the server's log says why.") from None
 
     def copy(self, key: str) -> tuple[nn.Sequential, Record]:
         """A copy of a network to train on, as its recipe builds it, and its record. Raises InputError as `find`."""
         classifier = self.find(key)
         if key in self._shipped:  # which is prepared for reading alone
-            return load_checkpoint(self._folder / f"{key}{SUFFIX}")
+            return self._load(key)
         assert classifier.record and isinstance(classifier.model, nn.Sequential)
         return copy.deepcopy(classifier.model), classifier.record
 

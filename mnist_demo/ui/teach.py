@@ -1,14 +1,17 @@
 """The part of the Train tab where a network learns a visitor's own digits."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 
 from mnist_demo.errors import DemoError, InputError
 from mnist_demo.my_digits import check_consistent, parse_my_digits
 from mnist_demo.teaching import for_recipe, record_taught
+from mnist_demo.ui import kept
 from mnist_demo.ui.events import PRIVATE, message, session
 from mnist_demo.ui.hand import Hand
 from mnist_demo.ui.kept import entry
@@ -27,6 +30,7 @@ class Handlers:
     shelf: Shelf
     data: SharedData
     line: Line
+    max_seconds: float  # after which a teaching is stopped
 
     def check(self, query: Any) -> dict[str, Any]:
         """The digits of a file, all of them or an error."""
@@ -49,17 +53,24 @@ class Handlers:
     def _learn(self, visit: Visit, key: str, sent: Any) -> Iterator[tuple]:
         digits = parse_my_digits(_content(sent))
         check_consistent(digits)
-        model, record = self.shelf.copy(key)
+        origin = visit.origins.get(key, key)  # a network that was taught has seen the digits it would be judged by
+        model, record = self.shelf.copy(origin)
         for status in self.data.follow():
             yield {"status": status}, gr.skip()
         data = self.data.get()
         with self.line.enter() as place:
             for status in wait_for_turn(place, visit.stop):
                 yield {"status": status}, gr.skip()
+            if visit.stop.is_set():
+                yield {"status": NOTHING_LEARNED, "ended": True}, gr.skip()
+                return
             teacher = Teacher(model, digits, data, for_recipe(record.recipe), visit.stop)
+            end = time.monotonic() + self.max_seconds
             try:
                 while not teacher.wait(UPDATE_SECONDS):
                     yield teacher.tell(), gr.skip()
+                    if time.monotonic() > end:
+                        visit.stop.set()
             except GeneratorExit:  # Gradio closes it on its event loop, where nobody may wait for the thread
                 visit.stop.set()
                 raise
@@ -68,11 +79,15 @@ class Handlers:
             yield {"status": teacher.problem or NOTHING_LEARNED, "ended": True}, gr.skip()
             return
         key = visit.keep(model, record_taught(record, data, len(digits), last), "taught")
+        visit.origins[key] = origin
         name = visit.trained[key].name
         status = f"{name} is here: choose it in Draw or Browse."
         outcome = teacher.tell() | {"key": key, "ended": True}
         if last.step < last.steps:
-            outcome["status"] = f"Stopped at step {last.step}; {name} keeps what it had learned."
+            why = " (this server gives a teaching so long)" if time.monotonic() > end else ""
+            outcome["status"] = f"Stopped at step {last.step}{why}; {name} keeps what it had learned."
+        else:
+            outcome["status"] = f"{name}: {outcome['status']}"
         yield outcome, {"status": status, "passed": ""} | entry(visit, key)
 
     def stop(self, request: gr.Request) -> None:
@@ -87,15 +102,14 @@ def _content(sent: Any) -> str:
 
 
 def build(
-    shelf: Shelf, data: SharedData, line: Line, picker: gr.Dropdown, monitor: Monitor, networks: Any, offered: list
-) -> None:
-    """Lay out this part and wire it; call inside the tab.
+    handlers: Handlers, picker: gr.Dropdown, monitor: Monitor, networks: kept.Handlers, offered: list[Any]
+) -> Dependency:
+    """Lay out this part and wire it; call inside the tab. Gives the event that is done when a teaching has ended.
 
     The model that is chosen in `picker` is taught; `networks.offer` then gives `offered` what can be chosen.
     """
-    handlers = Handlers(shelf, data, line)
     hand = Hand(handlers.check, elem_id="hand")
     learned = hand.submit(handlers.learn, picker, [hand, monitor], concurrency_limit=None, **PRIVATE)
-    learned.then(networks.offer, picker, offered, queue=False, **PRIVATE)
     hand.clear(handlers.stop, None, None, queue=False, **PRIVATE)
     hand.select(networks.use, None, picker, queue=False, **PRIVATE)
+    return learned.then(networks.offer, picker, offered, queue=False, **PRIVATE)

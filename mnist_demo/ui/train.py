@@ -36,7 +36,7 @@ from mnist_demo.ui.shelf import Shelf, Visit
 from mnist_demo.ui.sketchpad import Sketchpad
 
 DEFAULT = "fast"  # the recipe that is offered first
-BATCH_COLUMNS = 40  # digits in a row of the picture of a batch
+BATCH_COLUMNS = 36  # digits in a row of the picture of a batch, which fits the page
 BATCH_SHOWN = 400  # digits of it, at most
 DRAWING = "Drawing people's pen strokes as it will learn them, about 20 s…"
 
@@ -250,5 +250,6 @@ def build(
     uploaded = upload.upload(networks.upload, upload, monitor, **PRIVATE)
     uploaded.then(networks.offer, picker, [picker, explorer], queue=False, **PRIVATE)
     monitor.select(networks.use, None, picker, queue=False, **PRIVATE)
-    teach.build(shelf, data, line, picker, monitor, networks, [picker, explorer])
+    teaching = teach.Handlers(shelf, data, line, max_seconds)
+    teach.build(teaching, picker, monitor, networks, [picker, explorer]).then(**check)
     return TrainTab(loaded, check)

@@ -25,17 +25,13 @@ FEATURES_KEPT = 3  # networks whose training digits' features are kept, 16 MB ea
 COLUMNS = 16  # pictures in a row of a layer's
 
 
-class _Place:
-    """What the features of a network are kept for: forgotten, they are gone."""
-
-
 @dataclass(frozen=True)
 class Handlers:
     """What the page asks about a drawing."""
 
     shelf: Shelf
     data: SharedData
-    _places: OrderedDict[Classifier, _Place] = field(default_factory=OrderedDict)
+    _used: OrderedDict[Classifier, None] = field(default_factory=OrderedDict)  # whose features are kept, last used last
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _turn: threading.Lock = field(default_factory=threading.Lock)  # one explanation at a time: people draw meanwhile
     _background: Background = field(default_factory=Background)
@@ -95,20 +91,28 @@ class Handlers:
         return {"caption": caption, "digits": digits}
 
     def _features(self, classifier: Classifier, data: Data) -> Features:
-        """Kept for the networks that were asked about last. Raises Busy until they are there."""
-        with self._lock:
-            place = self._places.setdefault(classifier, _Place())
-            self._places.move_to_end(classifier)
-            while len(self._places) > FEATURES_KEPT:
-                self._places.popitem(last=False)
+        """Kept for the networks whose features were used last. Raises Busy until they are there."""
 
         def make(report: Report) -> Features:
             def tell(share: float) -> None:
                 report(f"Looking at {len(data.train):,} training digits, {share:.0%}…")
 
-            return on_all_cores(lambda: compute_features(classifier.model, data.train, tell, workers=ALL_CORES))  # type: ignore[arg-type]
+            features = on_all_cores(lambda: compute_features(classifier.model, data.train, tell, workers=ALL_CORES))  # type: ignore[arg-type]
+            self._note_use(classifier)
+            return features
 
-        return self._background.get(place, data.checksum, make, "Looking at the training digits…")
+        features = self._background.get(classifier, data.checksum, make, "Looking at the training digits…")
+        self._note_use(classifier)
+        return features
+
+    def _note_use(self, classifier: Classifier) -> None:
+        """Of a network whose features are there."""
+        with self._lock:
+            self._used[classifier] = None
+            self._used.move_to_end(classifier)
+            forgotten = [self._used.popitem(last=False)[0] for _ in range(len(self._used) - FEATURES_KEPT)]
+        for other in forgotten:
+            self._background.forget(other)
 
 
 def _vary(strokes: Any, what_if: Any) -> np.ndarray:
@@ -118,6 +122,8 @@ def _vary(strokes: Any, what_if: Any) -> np.ndarray:
     for name, value in (("turn", turn), ("pen", pen)):
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise InputError(f"{name} must be a number; got {type(value).__name__}.")
+        if abs(value) > 1e9:  # a whole number may be too large to be told
+            raise InputError(f"{name} is a number far off.")
     field = None if values.get("centred", True) else PAD
     return strokes_to_image(strokes, turn=turn, pen=pen, field=field)
 

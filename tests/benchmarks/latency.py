@@ -110,6 +110,7 @@ async def answer_while_training(browser: Browser, address: str, idle: float) -> 
     await other.goto(f"{address}?tab=train")
     await other.get_by_label("Recipe").click()
     await other.get_by_role("option", name="cnn", exact=True).click()
+    await other.wait_for_function("document.querySelector('#recipe-words').innerText.includes('10 epochs')")  # of cnn
     await other.locator("#values button").first.click()
     await other.locator("#field-epochs input").fill("1000")  # so that it lasts
     await other.wait_for_function("document.querySelector('#recipe-words').innerText.includes('1000 epochs')")

@@ -32,6 +32,9 @@ def test_what_if_shows_the_drawing_changed_beside_it(page: Page):
     draw_with_mouse(page, design_strokes("plain 7"))
     expect_answer(page, "7")
     page.locator("#why summary").click()
+    page.locator("#why [name=turn]").fill("5")  # while the training digits are being looked at
+    expect(page.locator(NEAREST)).to_have_count(5)
+    page.locator("#why [name=turn]").fill("0")
     variants = page.locator("#why .what-if figure")
     expect(variants).to_have_count(2)
     expect(variants.nth(1).locator(".digit")).to_have_text("7")

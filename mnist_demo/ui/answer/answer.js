@@ -23,7 +23,7 @@ const labels = Array.from({ length: 10 }, (_, digit) => {
 let drawing = null; // what may be labelled: { strokes, model }
 
 function correct(label) {
-  const strokes = drawing.strokes.map((stroke) => stroke.map(([x, y]) => [x, y]));
+  const { strokes } = drawing;
   const others = mine().filter((digit) => JSON.stringify(digit.strokes) !== JSON.stringify(strokes)); // labelled anew
   if (others.length >= props.most) return say(find('.kept'), `You have ${props.most} digits; delete some in Train first.`);
   const lasts = keepMine([...others, { label, strokes }]);
@@ -64,7 +64,7 @@ function show(answer) {
   if (answer.models) showModels(answer);
   say(find('.instead'), props.pad ? '' : (answer.notice ?? '')); // the pad says it itself
   if (props.pad) {
-    const may = answer.settled && answer.shares.length > 0;
+    const may = answer.settled && answer.shares.length > 0 && answer.drawing.strokes.length > 0;
     if (may || drawing) {
       drawing = may ? answer.drawing : null;
       showLabel();

@@ -1,6 +1,7 @@
 // A visitor's own digits, and what a network learns of them. Follows mine.js, save.js and chart.js; Gradio gives element,
 // props, watch, trigger and server. All text goes in as text, never as HTML.
 const find = (selector) => element.querySelector(selector);
+const LOST = 15000; // ms without an answer after which the page gives up
 const THUMB = 88; // pixels of a thumbnail's canvas
 const drawChart = makeChart(find('svg'), 'step 0');
 
@@ -10,7 +11,8 @@ let taught = []; // the drawings that it was given, as text
 function showMine() {
   const list = find('.mine');
   const digits = mine();
-  const held = list.contains(document.activeElement) ? document.activeElement.ariaLabel : null;
+  const held = [...list.children].findIndex((cell) => cell.contains(document.activeElement));
+  const kind = document.activeElement?.tagName;
   list.textContent = '';
   digits.forEach((digit, i) => {
     const cell = make('li', list);
@@ -28,7 +30,7 @@ function showMine() {
     cell.className = read === undefined ? '' : read === digit.label ? 'right' : 'wrong';
     make('span', cell, read === undefined ? '' : `read as ${read}`, { className: 'says' });
   });
-  if (held) [...list.querySelectorAll('select, button')].find((node) => node.ariaLabel === held)?.focus();
+  if (held >= 0) list.children[Math.min(held, digits.length - 1)]?.querySelector(kind)?.focus(); // the keyboard's place
   for (const name of ['download', 'delete-all']) find(`.${name}`).disabled = !digits.length;
   find('.learn').disabled = !digits.length || isUnderWay();
 }
@@ -61,8 +63,14 @@ function isUnderWay() {
 find('.learn').addEventListener('click', () => {
   taught = mine().map((digit) => JSON.stringify(digit));
   say('.notice', '');
-  news = { status: 'Asking the server…' };
+  const asking = { status: 'Asking the server…' };
+  news = asking;
   show();
+  setTimeout(() => {
+    if (news !== asking) return;
+    news = { status: 'The server does not answer. Try again.', ended: true };
+    show();
+  }, LOST);
   trigger('submit', { content: content(mine()) });
 });
 find('.stop').addEventListener('click', () => trigger('clear'));
@@ -77,7 +85,9 @@ find('.delete-all').addEventListener('click', () => {
   if (confirm(`Delete all ${mine().length} digits of yours?`)) keepMine([]);
 });
 find('.upload').addEventListener('keydown', (event) => {
-  if (event.key === 'Enter' || event.key === ' ') find('.upload input').click();
+  if (event.key !== 'Enter' && event.key !== ' ') return;
+  event.preventDefault(); // or else the page scrolls
+  find('.upload input').click();
 });
 find('.upload input').addEventListener('change', async (event) => {
   const [file] = event.target.files;
@@ -87,9 +97,10 @@ find('.upload input').addEventListener('change', async (event) => {
   const checked = (await server.check({ content: await file.text() })) ?? { error: 'The server does not answer. Try again.' };
   if (checked.error) return say('.notice', checked.error);
   const known = new Set(mine().map(({ strokes }) => JSON.stringify(strokes)));
-  const added = checked.digits.filter(({ strokes }) => !known.has(JSON.stringify(strokes)));
-  if (known.size + added.length > props.most) return say('.notice', `These would make ${known.size + added.length} digits; there may be ${props.most}. Delete some first. Nothing was taken.`);
-  const lasts = keepMine([...mine(), ...added]);
+  const before = mine();
+  const added = checked.digits.filter(({ strokes }) => known.size !== known.add(JSON.stringify(strokes)).size);
+  if (known.size > props.most) return say('.notice', `These would make ${known.size} digits; there may be ${props.most}. Delete some first. Nothing was taken.`);
+  const lasts = keepMine([...before, ...added]);
   say('.notice', `${added.length === 1 ? '1 digit was' : `${added.length} digits were`} added.${lasts ? '' : ' This browser keeps them until the page is closed.'}`);
 });
 
@@ -106,7 +117,7 @@ function show() {
   find('.outcome').hidden = !at.length;
   if (at.length) {
     const least = Math.min(...own, ...test);
-    const floor = [90, 80, 50, 0].find((value) => value <= least) ?? 0;
+    const floor = [90, 80, 50, 0].find((value) => value < least) ?? 0;
     const ticks = [floor, (floor + 100) / 2, 100].map((value) => [value, `${value} %`]);
     drawChart(ticks, steps, (value) => BOTTOM - ((BOTTOM - TOP) * (value - floor)) / (100 - floor), [
       { at, values: own, kind: '' },
@@ -125,9 +136,10 @@ function show() {
 document.addEventListener('mine', showMine);
 watch('value', () => {
   if (!props.value) return;
+  const before = JSON.stringify(news?.unseen);
   news = props.value;
   show();
-  showMine();
+  if (JSON.stringify(news.unseen) !== before) showMine();
 });
 new MutationObserver(showMine).observe(document.body, { attributes: true, attributeFilter: ['class'] }); // dark or light
 showMine();

@@ -5,9 +5,10 @@ const panel = find('.insight');
 const LIVE = 150; // ms: where answers take longer, they wait for the pen to be lifted
 const turn = find('[name=turn]'), pen = find('[name=pen]'), centred = find('[name=centred]');
 
-let newest = null; // what is to be explained: { strokes, model }, and whether all of it or what is cheap
+let newest = null; // what is to be explained: { strokes, model, what_if }, and whether the pen is still moving
 let asked = null; // what is being explained, or was last
 let busy = false; // whether a question is on its way
+let lacks = true; // whether the nearest digits or the layers of the newest drawing are still to come
 let took = 0; // ms that the last answer while the pen moved took
 let again = 0; // the timer of the next question, 0 if none
 
@@ -17,12 +18,20 @@ async function ask() {
   again = 0;
   busy = true;
   asked = newest;
+  const all = lacks && !asked.moving;
   const since = performance.now();
-  const news = (await server.explain(asked)) ?? { error: 'The server does not answer.' };
+  let news;
+  try {
+    news = await server.explain({ ...asked, all });
+  } catch {
+    // As good as no answer.
+  }
   busy = false;
-  took = asked.all ? 0 : performance.now() - since;
-  show(news);
-  if (news.nearest?.busy) again = setTimeout(renew, props.ask_again);
+  took = all ? 0 : performance.now() - since;
+  if (news) show(news);
+  else say(find('.status'), 'The server does not answer; trying again…');
+  if (all && asked === newest) lacks = !news || Boolean(news.nearest?.busy);
+  if (asked === newest && (!news || (lacks && !asked.moving && news.maps))) again = setTimeout(renew, props.ask_again);
   ask();
 }
 
@@ -118,17 +127,20 @@ function reset() {
 }
 
 document.addEventListener('answer', ({ detail }) => {
-  if (detail.settled || took < LIVE) want({ ...detail.drawing, all: detail.settled });
+  if (detail.settled || took < LIVE) {
+    lacks = true;
+    want({ ...detail.drawing, moving: !detail.settled });
+  }
 });
-panel.addEventListener('toggle', () => newest && want({ all: true }));
+panel.addEventListener('toggle', () => newest && want({}));
 for (const control of [turn, pen, centred]) {
   control.addEventListener('input', () => {
     showControls();
-    if (newest) want({ all: false });
+    if (newest) want({});
   });
 }
 find('.controls button').addEventListener('click', () => {
   reset();
-  if (newest) want({ all: false });
+  if (newest) want({});
 });
 reset();

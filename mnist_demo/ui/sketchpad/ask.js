@@ -82,7 +82,7 @@ function settle() {
 function show() {
   if (answer.error) return;
   const settled = answered === drawn && !pointer && !replay;
-  document.dispatchEvent(new CustomEvent('answer', { detail: { ...answer, settled, drawing: { strokes, model } } }));
+  document.dispatchEvent(new CustomEvent('answer', { detail: { ...answer, settled, drawing: { strokes: copy(strokes), model } } }));
 }
 
 function tell(text) {
