@@ -122,8 +122,8 @@ def test_a_chosen_recipe_is_told_in_words_with_its_time(handlers: tab.Handlers):
 @pytest.mark.parametrize(
     ("name", "batch_size", "caption", "columns", "rows"),
     [
-        ("cnn", 100, "A batch as the network will see it: 100 training digits", 36, 3),
-        ("cnn", 2000, "The first 400 of a batch as the network will see it: 2,000 training digits", 36, 12),
+        ("cnn", 100, "A batch as the network will see it: 100 training digits", 35, 3),
+        ("cnn", 2000, "The first 400 of a batch as the network will see it: 2,000 training digits", 35, 12),
         ("mlp-512-augmented", 20, "20 training digits, half of them changed copies of the others", 10, 2),
     ],
 )

@@ -36,7 +36,7 @@ from mnist_demo.ui.shelf import Shelf, Visit
 from mnist_demo.ui.sketchpad import Sketchpad
 
 DEFAULT = "fast"  # the recipe that is offered first
-BATCH_COLUMNS = 36  # digits in a row of the picture of a batch, which fits the page
+BATCH_COLUMNS = 35  # digits in a row of the picture of a batch, which fits the page
 BATCH_SHOWN = 400  # digits of it, at most
 DRAWING = "Drawing people's pen strokes as it will learn them, about 20 s…"
 
