@@ -22,6 +22,8 @@ from mnist_demo.features import Seen, draw_others, draw_own, join, look
 from mnist_demo.my_digits import MyDigit, check_consistent, make_folds
 from mnist_demo.recipes import AUGMENTATIONS, Recipe
 
+_YOURS = " of your digits"  # ends the source of a taught network's data
+
 
 @dataclass(frozen=True)
 class Teaching:
@@ -122,7 +124,7 @@ def record_taught(record: Record, data: Data, count: int, last: Lesson) -> Recor
     assert last.reading
     return replace(
         record,
-        data_source=f"{record.data_source} and {count} of your digits",
+        data_source=f"{record.data_source} and {count}{_YOURS}",
         data_checksum=data.checksum,
         test_accuracy=last.reading.test_accuracy,
         test_loss=last.reading.test_loss,
@@ -131,6 +133,11 @@ def record_taught(record: Record, data: Data, count: int, last: Lesson) -> Recor
         finished=record.finished and last.step == last.steps,
         seconds=record.seconds + last.seconds,
     )
+
+
+def was_taught(record: Record) -> bool:
+    """Whether a network has learned drawings already, by which it should not be judged."""
+    return record.data_source.endswith(_YOURS)
 
 
 def _teach(

@@ -66,6 +66,14 @@ def test_what_was_taught_is_taught_anew_from_what_it_was_before_and_can_be_saved
     assert record.data_source == "MNIST and 3 of your digits"
 
 
+def test_of_an_uploaded_network_that_was_taught_the_account_is_doubted(handlers: Handlers):
+    first = list(learn(handlers, {"content": write_my_digits(digits(3))}))[-1][0]
+    visit = handlers.shelf.visit("a visitor")
+    visit.origins.clear()  # as of one that was uploaded
+    told = list(learn(handlers, {"content": write_my_digits(digits(3))}, first["key"]))[-1][0]
+    assert told["status"].endswith("digits that it was given then are no test of it.")
+
+
 @pytest.mark.parametrize(
     ("sent", "message"),
     [

@@ -10,7 +10,7 @@ from gradio.events import Dependency
 
 from mnist_demo.errors import DemoError, InputError
 from mnist_demo.my_digits import check_consistent, parse_my_digits
-from mnist_demo.teaching import for_recipe, record_taught
+from mnist_demo.teaching import for_recipe, record_taught, was_taught
 from mnist_demo.ui import kept
 from mnist_demo.ui.events import PRIVATE, message, session
 from mnist_demo.ui.hand import Hand
@@ -88,6 +88,8 @@ class Handlers:
             outcome["status"] = f"Stopped at step {last.step}{why}; {name} keeps what it had learned."
         else:
             outcome["status"] = f"{name}: {outcome['status']}"
+        if was_taught(record):  # uploaded: what it was before is not known
+            outcome["status"] += " It had been taught before; digits that it was given then are no test of it."
         yield outcome, {"status": status, "passed": ""} | entry(visit, key)
 
     def stop(self, request: gr.Request) -> None:
