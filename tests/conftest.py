@@ -1,5 +1,6 @@
 """What the tests share: small practice data, a folder of MNIST's shape, a mirror to download from, a served page."""
 
+import asyncio
 import base64
 import gzip
 import hashlib
@@ -12,10 +13,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,6 +36,12 @@ from mnist_demo.recipes import Recipe
 
 ROOT = Path(__file__).parent.parent
 MNIST_FOLDER = os.environ.get("MNIST_DEMO_DATA")
+
+
+def run_async(coroutine: Coroutine) -> Any:
+    """What a coroutine gives. In a thread of its own, as the browser's tests leave a loop running in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 def decode(url: str) -> np.ndarray:

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from mnist_demo.ui.gate import COMPONENTS, DRAWINGS, NEWS, OTHERS, Gate
+from tests.conftest import run_async
 from tests.wire import READ, SERVER_FUNCTION
 
 ENDPOINT = "gradio_api/run/predict_strokes"
@@ -77,5 +78,5 @@ def test_one_address_may_have_so_many_pages_open():
         for page in pages:
             page.cancel()
 
-    asyncio.run(open_pages())
+    run_async(open_pages())
     assert statuses[0] == 429

@@ -39,6 +39,7 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     uploads = tmp_path_factory.mktemp("hostile") / "deep" / "uploads"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(uploads))
+        patch.setenv("MNIST_DEMO_TRAIN_SECONDS", "20")
         with served("practice", may_complain=True) as address:
             yield Server(address, find_server(address), uploads)
 

@@ -7,6 +7,7 @@ import pytest
 from starlette.applications import Starlette
 
 from mnist_demo.ui.reading import ADDRESS, AT_ONCE, reading
+from tests.conftest import run_async
 
 
 class Reader:
@@ -31,7 +32,7 @@ def ask(read: Callable, drawings: list[Any]) -> list[Any]:
             requests = [client.post(ADDRESS, json=drawing) for drawing in drawings]
             return await asyncio.gather(*requests, return_exceptions=True)
 
-    return asyncio.run(ask_all())
+    return run_async(ask_all())
 
 
 def test_drawings_that_come_together_are_read_together_and_answered_apart():
