@@ -118,7 +118,7 @@ def load_checkpoint(path: Path) -> tuple[nn.Sequential, Record]:
     """The network, on the CPU and in evaluation mode, and its record.
 
     Raises CheckpointError that names the file where it is absent, not safetensors (a pickle is never opened), not of
-    this project, of another format version, or changed since it was written.
+    this project, of another format version, changed since it was written, or with weights that are no finite numbers.
     """
     header, weights = _read(path)
     record = _parse(path, header)
@@ -127,6 +127,8 @@ def load_checkpoint(path: Path) -> tuple[nn.Sequential, Record]:
         raise CheckpointError(f"{path} does not hold the weights of {record.recipe.network}, but of other types.")
     if header.get("checksum") != _checksum(header, weights):
         raise CheckpointError(f"{path} is damaged: its contents do not match its checksum. Train it again.")
+    if not all(tensor.isfinite().all() for tensor in weights.values()):
+        raise CheckpointError(f"{path} holds weights that are no finite numbers. Train it again.")
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

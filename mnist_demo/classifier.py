@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mnist_demo.calibration import Calibration
 from mnist_demo.checkpoints import Record, find_checkpoint, load_checkpoint
 from mnist_demo.data import NO_DIGIT, SEVERAL
+from mnist_demo.errors import InputError
 from mnist_demo.hardware import threads
 from mnist_demo.images import picture_to_image
 from mnist_demo.models import for_reading
@@ -77,7 +78,10 @@ class Classifier:
         return self.predict_batch([image])[0]
 
     def predict_batch(self, images: Sequence[np.ndarray]) -> list[Prediction]:
-        """Read several such images at once, which takes less time than one after the other."""
+        """Read several such images at once, which takes less time than one after the other.
+
+        Raises InputError where the network's weights are so large that its answers are no numbers.
+        """
         inked = [image for image in images if image.any()]
         answers = iter(self._predict_inked(np.stack(inked)) if inked else [])
         return [next(answers) if image.any() else BLANK for image in images]
@@ -87,6 +91,8 @@ class Classifier:
         with torch.inference_mode(), threads(1):  # to share out few digits costs more than it brings
             pixels = torch.from_numpy(images).float().div_(255)[:, None]  # (N, 1, 28, 28)
             logits = self.model(pixels.to(next(self.model.parameters()).device)).cpu()  # (N, 10) or (N, 12)
+        if not logits.isfinite().all():
+            raise InputError(f"The network {self.name} is of no use: its answers are no numbers.")
         return [self._judge(image, row) for image, row in zip(images, logits, strict=True)]
 
     def _judge(self, image: np.ndarray, logits: Tensor) -> Prediction:

@@ -282,6 +282,6 @@ RECIPES: dict[str, Recipe] = {
 
 def find_recipe(name: str) -> Recipe:
     """The recipe of that name. Raises InputError with the names there are."""
-    if name not in RECIPES:
+    if name not in list(RECIPES):  # it may come from anywhere, and be no text
         raise InputError(f"Unknown recipe {name!r}; choose from {', '.join(RECIPES)}.")
     return RECIPES[name]

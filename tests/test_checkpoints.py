@@ -48,6 +48,15 @@ def test_a_flipped_bit_is_found(checkpoint: Path, place: float, bit: int):
         load_checkpoint(flipped)
 
 
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, recipe: Recipe):
+    model = recipe.build()
+    with torch.no_grad():
+        model[1].weight[3, 5] = torch.nan  # type: ignore[index, operator]
+    save_checkpoint(tmp_path / "mine.safetensors", model, record_of(recipe))
+    with pytest.raises(CheckpointError, match=r"mine\.safetensors holds weights that are no finite numbers"):
+        load_checkpoint(tmp_path / "mine.safetensors")
+
+
 @pytest.mark.parametrize("size", [0, 5, 1000, 31_000])
 def test_a_truncated_file_is_named(checkpoint: Path, size: int):
     checkpoint.write_bytes(checkpoint.read_bytes()[:size])

@@ -4,10 +4,12 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from mnist_demo.classifier import DEFAULT_MODEL
+from mnist_demo.classifier import DEFAULT_MODEL, Classifier
 from mnist_demo.practice import design_strokes
+from mnist_demo.recipes import Recipe
 from mnist_demo.ui.draw import Handlers
 from mnist_demo.ui.shelf import Shelf
 from tests.conftest import draw
@@ -53,6 +55,18 @@ def test_a_visitors_own_model_answers_whoever_knows_its_key(handlers: Handlers):
     answer = handlers.read([{"strokes": SEVEN, "model": f"{visit.token}/softmax, yours 1", "every": True}])[0]
     assert answer["model"] == "softmax, yours 1" and answer["notice"] == ""
     assert [verdict["model"] for verdict in answer["models"]] == [*handlers.shelf.shipped(), "softmax, yours 1"]
+
+
+def test_a_network_of_no_use_answers_with_one_line_and_disturbs_nobody(handlers: Handlers, recipe: Recipe):
+    model = recipe.build()
+    with torch.no_grad():
+        model[1].weight.fill_(3e38)  # type: ignore[union-attr, operator]
+    visit = handlers.shelf.visit("a visitor")
+    visit.trained[f"{visit.token}/huge"] = Classifier("huge", model)
+    models = ("sketch", f"{visit.token}/huge", "sketch")
+    first, second, third = handlers.read([{"strokes": SEVEN, "model": model} for model in models])
+    assert second == {"error": "The network huge is of no use: its answers are no numbers."}
+    assert first["shown"] == third["shown"] == "7"
 
 
 @pytest.mark.parametrize("key", ["unguessable/softmax, yours 1", "", None, 7, ["sketch"], {}])

@@ -1,10 +1,11 @@
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
 
 from mnist_demo.errors import DataError, InputError
-from mnist_demo.ui.events import friendly
+from mnist_demo.ui.events import LONGEST_MESSAGE, friendly, session
 
 
 def test_the_cores_errors_become_messages_and_others_stay_what_they_are():
@@ -32,6 +33,21 @@ def test_generators_yield_until_their_error():
     assert next(values) == 1
     with pytest.raises(gr.Error, match=r"No more\."):
         next(values)
+
+
+def test_a_message_repeats_little_of_what_was_sent():
+    @friendly
+    def handler(name: str) -> None:
+        raise InputError(f"There is no {name!r}.")
+
+    with pytest.raises(gr.Error) as caught:
+        handler("x" * 1_000_000)
+    assert caught.value.message == "There is no '" + "x" * (LONGEST_MESSAGE - 13) + "…"
+
+
+@pytest.mark.parametrize(("sent", "name"), [("2zp1k4rdq3m", "2zp1k4rdq3m"), (None, ""), ("x" * 65, "")])
+def test_a_page_has_a_short_name(sent: str | None, name: str):
+    assert session(SimpleNamespace(session_hash=sent)) == name  # type: ignore[arg-type]
 
 
 def test_the_servers_places_are_nobodys_business():

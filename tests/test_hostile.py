@@ -6,8 +6,10 @@ import random
 import re
 import socket
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,10 @@ import pytest
 from mnist_demo.my_digits import FORMAT, VERSION
 from mnist_demo.recipes import find_recipe
 from mnist_demo.ui import GRADIO_REMEMBERS
+from mnist_demo.ui.events import LONGEST_NAME
 from mnist_demo.ui.gate import OTHERS
 from mnist_demo.ui.recipe_fields import values_of
+from mnist_demo.ui.unheard import LOOK_SECONDS
 from tests.conftest import ROOT, served
 from tests.wire import JOIN, NEWS, READ, SERVER_FUNCTION, Wire, find_server
 
@@ -44,6 +48,8 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             yield Server(address, find_server(address), uploads)
 
 
+FUZZ = "fuzz"  # the page that sends strange bodies
+UPLOAD = "/tmp/gradio/x/y.safetensors"  # what it says it uploaded
 MOST_MEMORY = 1_500 * 2**20  # of the server, with data, trainings, and what visits may keep
 
 
@@ -81,13 +87,13 @@ def calls(wire: Wire) -> list[tuple[str, Any]]:
     drawing = {"strokes": [[[10, 10], [90, 10], [40, 100]]], "model": "softmax", "every": False}
     mine = json.dumps({"format": FORMAT, "version": VERSION, "digits": [{"label": 7, "strokes": drawing["strokes"]}]})
     values = list((values_of(find_recipe("softmax")) | {"epochs": 1}).values())
-    upload = {"path": "/tmp/gradio/x/y.safetensors", "meta": {"_type": "gradio.FileData"}}
+    upload = {"path": UPLOAD, "meta": {"_type": "gradio.FileData"}}
     files = {each["id"] for each in wire.config["components"] if each["type"] in ("image", "uploadbutton")}
     events = [
         {
             "data": [upload if number in files else "softmax" for number in each["inputs"]],
             "fn_index": each["id"],
-            "session_hash": "fuzz",
+            "session_hash": FUZZ,
             "event_data": {"key": "x/softmax, yours 1", "content": "[]"},
         }
         for each in wire.config["dependencies"]
@@ -111,14 +117,41 @@ def calls(wire: Wire) -> list[tuple[str, Any]]:
         ("gradio_api/call/v2/predict_image", {"image": "iVBORw0KGgo=", "model": "softmax"}),
         *(("gradio_api/run/predict", event) for event in events),
         *((JOIN, event) for event in events),
-        (JOIN, wire.training("fuzz", "softmax", *values)),
-        ("gradio_api/cancel", {"session_hash": "fuzz", "fn_index": 1, "event_id": "x"}),
+        (JOIN, wire.training(FUZZ, "softmax", *values)),
+        ("gradio_api/cancel", {"session_hash": FUZZ, "fn_index": 1, "event_id": "x"}),
         ("gradio_api/reset", {"event_id": "x"}),
         ("gradio_api/upload", {}),
     ]
 
 
 SECRETS = re.compile(rf"Traceback|site-packages|\.py\b|{re.escape(str(ROOT))}/|{re.escape(tempfile.gettempdir())}/")
+
+
+@contextmanager
+def hearing(address: str, page: str) -> Iterator[list[str]]:
+    """What the queue tells a page while the block lasts, a line each."""
+    told: list[str] = []
+    has_ended = threading.Event()
+
+    def hear() -> None:
+        with httpx.Client(base_url=address, timeout=60) as client:
+            while not has_ended.wait(0.1):
+                with (
+                    suppress(httpx.RemoteProtocolError),  # Gradio breaks it off where it does not know the page yet
+                    client.stream("GET", NEWS, params={"session_hash": page}) as news,
+                ):
+                    for line in news.iter_lines():
+                        told.append(line)
+                        if has_ended.is_set():
+                            return
+
+    hearer = threading.Thread(target=hear)
+    hearer.start()
+    try:
+        yield told
+    finally:
+        has_ended.set()
+        hearer.join()
 
 
 def assert_it_still_reads(address: str, wire: Wire) -> None:
@@ -241,12 +274,41 @@ def half_a_request(address: str, body: bytes) -> socket.socket:
     return connection
 
 
+def test_nobody_goes_past_the_queue(victim: Server):
+    wire = Wire.of(victim.address)
+    values = values_of(find_recipe("softmax")).values()
+    answer = httpx.post(f"{victim.address}gradio_api/run/predict", json=wire.training("past", "softmax", *values))
+    assert answer.status_code == 404 and "join the queue" in answer.json()["detail"]
+
+
+def test_what_nobody_can_hear_is_forgotten(victim: Server):
+    wire = Wire.of(victim.address)
+    offer = {"data": ["sketch"], "fn_index": wire.event("explorer", "draw-model")}
+    with httpx.Client(base_url=victim.address, timeout=60) as client:
+
+        def hear(page: str) -> str:
+            told = []
+            with (
+                suppress(httpx.RemoteProtocolError),  # Gradio breaks it off where it does not know the page
+                client.stream("GET", NEWS, params={"session_hash": page}) as news,
+            ):
+                for line in news.iter_lines():
+                    told.append(line)
+            return "".join(told)
+
+        for page in ("a page", "x" * (LONGEST_NAME + 1)):
+            assert client.post(JOIN, json=offer | {"session_hash": page}).is_success
+        time.sleep(3 * LOOK_SECONDS)
+        assert "process_completed" in hear("a page")
+        assert "process_completed" not in hear("x" * (LONGEST_NAME + 1))
+
+
 def test_ten_thousand_strange_bodies_do_no_harm(victim: Server):
     address, process = victim.address, victim.process
     wire, rng = Wire.of(address), random.Random(0)
     kinds = calls(wire)
     before = 0
-    with httpx.Client(base_url=address, timeout=20) as client:
+    with hearing(address, FUZZ) as told_later, httpx.Client(base_url=address, timeout=20) as client:
         for number in range(10_000):
             path, body = rng.choice(kinds)
             spoilt = spoiled(rng, body)
@@ -259,6 +321,8 @@ def test_ten_thousand_strange_bodies_do_no_harm(victim: Server):
                 assert answer.json().keys() <= {"error", "detail", "title", "visible", "duration"}, told
             if number == 5_000:  # every kind of thing has been made once by then
                 before = process.memory_info().rss
+    assert any("process_completed" in line for line in told_later)
+    assert not [line for line in told_later if SECRETS.search(line.replace(UPLOAD, ""))]
     assert process.memory_info().rss - before < 150 * 2**20
     assert process.memory_info().rss < MOST_MEMORY
     assert_it_still_reads(address, wire)

@@ -70,6 +70,12 @@ def test_a_changed_recipe_is_one_training():
     assert sketch.change(epochs=1).all_epochs == 1
 
 
+@pytest.mark.parametrize("name", [["cnn"], {}, None])
+def test_what_is_no_name_of_a_recipe_is_told_as_any(name: Any):
+    with pytest.raises(InputError, match="Unknown recipe "):
+        find_recipe(name)
+
+
 def test_an_unknown_recipe_is_named_with_the_choices():
     with pytest.raises(InputError, match="Unknown recipe 'cn'; choose from sketch, sketch-24, fast, softmax,"):
         find_recipe("cn")

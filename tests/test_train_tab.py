@@ -56,6 +56,10 @@ def test_a_run_tells_how_far_it_is_and_enters_the_list(handlers: tab.Handlers):
         ("lr", None, "A number is missing here."),
         ("lr", "fast", "A number is missing here."),
         ("lr", float("nan"), "A number is missing here."),
+        ("lr", 10**400, "A number is missing here."),
+        ("lr", [1], "A number is missing here."),
+        ("optimizer", ["SGD"], "Unknown optimizer ['SGD']; choose from: SGD; Adam; AdamW."),
+        ("augmentation", {}, "Unknown augmentation {}; choose from: none;"),
         ("epochs", 0, "epochs must be a whole number of at least 1; got 0."),
         ("epochs", 2.5, "epochs must be a whole number of at least 1; got 2.5."),
         ("epochs", 1e300, "epochs must be at most 1,000 on this page; got 1"),
@@ -70,7 +74,7 @@ def test_a_run_tells_how_far_it_is_and_enters_the_list(handlers: tab.Handlers):
         ("seed", -1, "seed must be a whole number from 0 to"),
         ("seed", 1.5, "seed must be a whole number from 0 to"),
         ("optimizer", "LBFGS", "Unknown optimizer 'LBFGS'; choose from: SGD; Adam; AdamW."),
-        ("augmentation", "<b>", "There is no augmentation '<b>'; choose from: none;"),
+        ("augmentation", "<b>", "Unknown augmentation '<b>'; choose from: none;"),
     ],
 )
 def test_what_cannot_be_is_said_beside_its_field_before_the_run(

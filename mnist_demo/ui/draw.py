@@ -26,6 +26,7 @@ from mnist_demo.ui.reading import reading
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf
 from mnist_demo.ui.sketchpad import Sketchpad
+from mnist_demo.ui.unchecked import Choice, PictureFile
 
 EXAMPLES = ["crossed 7", "flagged 1", "open 4", "curly 2", "curly 9", "slashed 0"]  # designs of practice digits
 NO_PICTURE = figures.answer(BLANK, blank="No picture yet")
@@ -59,7 +60,12 @@ class Handlers:
             except DemoError as error:
                 answers[number] = {"error": str(error)}
         for classifier, batch in batches.items():
-            predictions = classifier.predict_batch([image for _, image, _ in batch])
+            try:
+                predictions = classifier.predict_batch([image for _, image, _ in batch])
+            except DemoError as error:
+                for number, _, _ in batch:
+                    answers[number] = {"error": str(error)}
+                continue
             for (number, _, notice), prediction in zip(batch, predictions, strict=True):
                 every = bool(drawings[number].get("every"))
                 answers[number] = self._tell(classifier, prediction, every) | {"notice": notice}
@@ -135,25 +141,6 @@ def _on_pad(strokes: Strokes) -> Strokes:
     return [[(round(150 + 7 * x), round(150 + 7 * y)) for x, y in stroke] for stroke in strokes]
 
 
-class ModelPicker(gr.Dropdown):
-    """A model's key. Gradio would check it against the choices that it remembers of the visit, and forgets them; who
-    uses a key checks it."""
-
-    is_template = True  # in the page it is its base, gr.Dropdown
-
-    def preprocess(self, payload: Any) -> Any:
-        return payload
-
-
-class PictureInput(gr.Image):
-    """A picture to be uploaded, pasted or taken; gives the file as it came, which `open_picture` checks."""
-
-    is_template = True  # in the page it is its base, gr.Image
-
-    def preprocess(self, payload: Any) -> str | None:
-        return payload.path if payload else None
-
-
 @dataclass(frozen=True)
 class DrawTab:
     """What other parts of the page may tie to."""
@@ -173,11 +160,11 @@ def build(shelf: Shelf, data: SharedData) -> DrawTab:
             pad = Sketchpad(model=shelf.default(), examples=examples, elem_id="pad")
         with gr.Column(scale=6, min_width=300):
             Answer(figures.answer(BLANK), pad=True, elem_id="answer")
-            model = ModelPicker(shelf.choices(), value=shelf.default() or None, label="Model", elem_id="draw-model")
+            model = Choice(shelf.choices(), value=shelf.default() or None, label="Model", elem_id="draw-model")
     Insight(why.Handlers(shelf, data).explain, elem_id="why")
     with gr.Accordion("A picture instead", open=False, elem_id="picture"), gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):
-            picture = PictureInput(sources=["upload", "clipboard", "webcam"], show_label=False, height=320)
+            picture = PictureFile(sources=["upload", "clipboard", "webcam"], show_label=False, height=320)
         with gr.Column(scale=6, min_width=300):
             picture_answer = Answer(NO_PICTURE, elem_id="picture-answer")
 

@@ -12,17 +12,22 @@ from mnist_demo.errors import DataError, DemoError
 # Options of the page's own events: not documented as endpoints, and no frame that flashes while they run.
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
+LONGEST_NAME = 64  # characters of a page's name; Gradio's have 11
+LONGEST_MESSAGE = 500  # characters; a message may repeat what was sent, which Gradio keeps until it is asked for
+
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 def session(request: gr.Request) -> str:
     """The name of the open page that a request comes from; empty where it comes from none."""
-    return request.session_hash or ""
+    name = request.session_hash or ""
+    return name if len(name) <= LONGEST_NAME else ""
 
 
 def message(error: DemoError) -> str:
     """What a visitor may read of an error: not where the server keeps its files, which a DataError's remedy tells."""
-    return error.reason if isinstance(error, DataError) else str(error)
+    text = error.reason if isinstance(error, DataError) else str(error)
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}…"
 
 
 def server_function(handler: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The values of a recipe as fields of the page: what stands in them, what may, and what is wrong with it."""
 
-from math import isfinite
+from sys import float_info
 from typing import Any
 
 import gradio as gr
@@ -9,6 +9,7 @@ from mnist_demo.data import Data
 from mnist_demo.errors import InputError
 from mnist_demo.recipes import AUGMENTATIONS, OPTIMIZERS, Recipe, find_recipe
 from mnist_demo.training import count_steps
+from mnist_demo.ui.unchecked import Choice, Number
 
 MAX_EPOCHS, MAX_BATCH = 1_000, 2_000  # a batch of more takes much memory, and a server serves many
 LABELS = {"batch_size": "Batch size", "lr": "Learning rate", "share": "Share of the digits, %"}
@@ -22,6 +23,8 @@ INFOS = {
     "share": "the first so many are learned",
     "seed": "of the first weights and the order",
 }
+
+CHOICES = {"optimizer": list(OPTIMIZERS), "augmentation": list(AUGMENTATIONS)}  # of fields that are no numbers
 
 Values = dict[str, Any]  # what stands in the fields of the page, by their names
 
@@ -45,14 +48,14 @@ def read_value(recipe: Recipe, name: str, value: Any) -> dict[str, Any]:
     """What a field changes in the recipe. Raises InputError for what cannot be."""
     if value == values_of(recipe)[name]:
         return {}
+    if name in CHOICES and value not in CHOICES[name]:
+        raise InputError(f"Unknown {name} {value!r}; choose from: {'; '.join(CHOICES[name])}.")
     if name == "augmentation":
-        if value not in AUGMENTATIONS:
-            raise InputError(f"There is no augmentation {value!r}; choose from: {'; '.join(AUGMENTATIONS)}.")
         return {"copies": AUGMENTATIONS[value]}
     if name == "optimizer":
         decay = 0.01 if value == "AdamW" and not recipe.weight_decay else recipe.weight_decay  # as PyTorch has it
         return {"optimizer": value, "weight_decay": decay}
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= float_info.max:
         raise InputError("A number is missing here.")
     if name == "seed":
         if value != int(value) or not 0 <= value < 2**31:
@@ -89,11 +92,10 @@ def read_values(name: str, values: Values, data: Data) -> tuple[Recipe, int, dic
     return recipe, 0 if "seed" in problems else int(values["seed"]), problems
 
 
-def build_field(name: str, value: Any) -> gr.Dropdown | gr.Number:
-    choices = {"optimizer": list(OPTIMIZERS), "augmentation": list(AUGMENTATIONS)}
+def build_field(name: str, value: Any) -> Choice | Number:
     options: dict[str, Any] = {"value": value, "label": LABELS.get(name, name.capitalize()), "info": INFOS[name]}
     options |= {"elem_id": f"field-{name}", "min_width": 150}
-    return gr.Dropdown(choices[name], **options) if name in choices else gr.Number(**options)
+    return Choice(CHOICES[name], **options) if name in CHOICES else Number(**options)
 
 
 def update_field(name: str, problem: str = "", **more: Any) -> dict[str, Any]:

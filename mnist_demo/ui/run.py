@@ -165,9 +165,10 @@ class Run:
         with torch.inference_mode():
             self.read = model(images.to(self.device))[:, :10].argmax(dim=1).tolist()
         if self.drawing is not None:
-            prediction = classifier.predict_prepared(self.drawing)
-            if prediction.digit is not None:
-                self.drawing_read = prediction.digit, prediction.confidence
+            with suppress(InputError):  # a network that diverges, as its next step tells
+                prediction = classifier.predict_prepared(self.drawing)
+                if prediction.digit is not None:
+                    self.drawing_read = prediction.digit, prediction.confidence
         model.train(was_training)
 
     def curves(self) -> dict[str, Any]:

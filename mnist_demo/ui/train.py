@@ -34,6 +34,7 @@ from mnist_demo.ui.run import NOTHING_LEARNED, Run
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf, Visit
 from mnist_demo.ui.sketchpad import Sketchpad
+from mnist_demo.ui.unchecked import Choice
 
 DEFAULT = "fast"  # the recipe that is offered first
 BATCH_COLUMNS = 35  # digits in a row of the picture of a batch, which fits the page
@@ -217,7 +218,7 @@ def build(
     line, networks = Line(slots), kept.Handlers(shelf)
     handlers = Handlers(shelf, data, line, max_seconds, default_device())
 
-    recipe = gr.Dropdown(handlers.choices(), value=DEFAULT, label="Recipe", elem_id="recipe")
+    recipe = Choice(handlers.choices(), value=DEFAULT, label="Recipe", elem_id="recipe")
     words = gr.Markdown(elem_id="recipe-words")
     with gr.Accordion("Its values", open=False, elem_id="values"), gr.Row():
         fields = [build_field(name, value) for name, value in values_of(find_recipe(DEFAULT)).items()]
