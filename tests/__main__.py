@@ -4,7 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-CHECKS = (["ruff", "check"], ["ruff", "format", "--check"], ["mypy"], ["pytest", *sys.argv[1:]])
+TWO_AT_ONCE = ["-n", "2", "--dist", "worksteal"]  # each test waits for half of its time
+CHECKS = (["ruff", "check"], ["ruff", "format", "--check"], ["mypy"], ["pytest", *TWO_AT_ONCE, *sys.argv[1:]])
 
 
 def main() -> int:

@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from mnist_demo.ui.gate import COMPONENTS, DRAWINGS, EVENTS, NEWS, OTHERS, Gate
+from mnist_demo.ui.gate import COMPONENTS, DRAWINGS, NEWS, OTHERS, Gate
 from tests.conftest import run_async
-from tests.wire import JOIN, READ, SERVER_FUNCTION
+from tests.wire import READ, SERVER_FUNCTION
 
 ENDPOINT = "gradio_api/run/predict_strokes"
 
@@ -19,8 +19,7 @@ def chunks(size: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize(
-    ("path", "limit"),
-    [(READ, DRAWINGS.body), (SERVER_FUNCTION, COMPONENTS.body), (JOIN, EVENTS.body), (ENDPOINT, OTHERS.body)],
+    ("path", "limit"), [(READ, DRAWINGS.body), (SERVER_FUNCTION, COMPONENTS.body), (ENDPOINT, OTHERS.body)]
 )
 @pytest.mark.parametrize("told", [True, False])
 def test_what_is_too_large_is_refused(address: str, path: str, limit: int, told: bool):

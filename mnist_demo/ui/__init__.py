@@ -32,7 +32,7 @@ _FOLLOW_TABS = """() => {
   return [];
 }"""
 GRADIO_REMEMBERS = 100  # visits' layouts, 0.1 MB each; it forgets none by itself, and nothing here needs them
-MAX_WAITING = 200  # events that wait for others of their kind, each with what was sent
+MAX_WAITING = 100  # events that wait for others of their kind, each with what was sent
 # Gradio's statistics of events, which nobody sees, take 7 to 20 ms of each, and keep what it was called with.
 _NO_STATISTICS = {"GRADIO_ANALYTICS_MAX_EVENTS": "1", "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000"}
 UPLOADS_KEPT = (600, 600)  # seconds between two looks at uploaded files, and from what age they are deleted

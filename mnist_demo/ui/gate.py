@@ -42,9 +42,7 @@ class Limit:
 
 DRAWINGS = Limit(1_000_000, 400)  # 20,000 points and their punctuation take a quarter of it
 COMPONENTS = Limit(8_000_000, 400)  # what else parts of the page ask; a file of 300 digits has up to 5 MB
-EVENTS = Limit(6_000_000, 100)  # what is queued: digits to learn have the same 5 MB
 OTHERS = Limit(16_000_000, 100)  # such as a picture of 10 MB as base64 text
-_LIMITS = {READ: DRAWINGS, "/gradio_api/component_server": COMPONENTS, "/gradio_api/queue/join": EVENTS}
 NEWS = Limit(1_000_000, 1_000)  # what tells a page something as long as it is open: one or two a page
 _IS_NEWS = re.compile(r"/gradio_api/(upload_progress|queue/data|heartbeat/.+|call/.+)")
 
@@ -117,7 +115,7 @@ class Gate:
 
 def _limit(method: str, path: str) -> Limit | None:
     if method == "POST":
-        return _LIMITS.get(path.rstrip("/"), OTHERS)
+        return DRAWINGS if path == READ else COMPONENTS if "/component_server" in path else OTHERS
     return NEWS if _IS_NEWS.fullmatch(path) else None
 
 
