@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -231,13 +231,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(data: str | Path, port: int = 0, may_complain: bool = False) -> Iterator[str]:
+def served(
+    data: str | Path, port: int = 0, may_complain: bool = False, program: Sequence[str] = ("app.py",)
+) -> Iterator[str]:
     """The app, started as a visitor would start it, on a port that is free or the one given; gives its address.
 
-    It must leave no traceback, unless it `may_complain`.
+    It must leave no traceback, unless it `may_complain`. `program` is what Python runs.
     """
     port = port or free_port()
-    command = [sys.executable, "app.py", "--port", str(port), "--data", str(data)]
+    command = [sys.executable, *program, "--port", str(port), "--data", str(data)]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
         with subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
             try:
