@@ -91,7 +91,7 @@ class Classifier:
         with torch.inference_mode(), threads(1):  # to share out few digits costs more than it brings
             pixels = torch.from_numpy(images).float().div_(255)[:, None]  # (N, 1, 28, 28)
             logits = self.model(pixels.to(next(self.model.parameters()).device)).cpu()  # (N, 10) or (N, 12)
-        if not logits.isfinite().all():
+        if not self.calibration.probabilities(logits).isfinite().all():
             raise InputError(f"The network {self.name} is of no use: its answers are no numbers.")
         return [self._judge(image, row) for image, row in zip(images, logits, strict=True)]
 

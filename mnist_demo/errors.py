@@ -19,3 +19,8 @@ class DataError(DemoError):
 
 class CheckpointError(DemoError):
     """A file that is not a checkpoint of this project, or no longer whole."""
+
+
+def brief(value: object) -> str:
+    """A value as a message may repeat it: the beginning of a text, or else what kind of thing it is."""
+    return repr(value[:40]) if isinstance(value, str) else type(value).__name__

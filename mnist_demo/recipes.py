@@ -9,7 +9,7 @@ from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR
 
 from mnist_demo.augment import Affine, Elastic
-from mnist_demo.errors import InputError
+from mnist_demo.errors import InputError, brief
 from mnist_demo.models import MODELS, build_model
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
@@ -282,6 +282,6 @@ RECIPES: dict[str, Recipe] = {
 
 def find_recipe(name: str) -> Recipe:
     """The recipe of that name. Raises InputError with the names there are."""
-    if name not in list(RECIPES):  # it may come from anywhere, and be no text
-        raise InputError(f"Unknown recipe {name!r}; choose from {', '.join(RECIPES)}.")
+    if not isinstance(name, str) or name not in RECIPES:  # it may come from anywhere
+        raise InputError(f"Unknown recipe {brief(name)}; choose from {', '.join(RECIPES)}.")
     return RECIPES[name]

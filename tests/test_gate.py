@@ -5,10 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.responses import JSONResponse
 
-from mnist_demo.ui.gate import COMPONENTS, DRAWINGS, NEWS, OTHERS, Gate
+from mnist_demo.ui.gate import COMPONENTS, DRAWINGS, MOST_EVENTS, MOST_VALUES, NEWS, OTHERS, Gate
 from tests.conftest import run_async
-from tests.wire import READ, SERVER_FUNCTION
+from tests.wire import JOIN, READ, SERVER_FUNCTION
 
 ENDPOINT = "gradio_api/run/predict_strokes"
 
@@ -55,6 +56,57 @@ def test_what_is_no_call_of_a_server_function_is_refused(address: str, body: str
     assert answer.status_code == 400 and len(answer.text) < 200
 
 
+def test_a_body_of_very_many_values_is_refused(address: str):
+    body = b"[" + b"[]," * (MOST_VALUES // 2) + b"[]]"
+    answer = httpx.post(f"{address}{JOIN}", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413 and "holds too many values; at most 1,000,000 are read" in answer.json()["error"]
+
+
+def test_files_come_by_upload_alone(address: str):
+    answer = httpx.post(address + SERVER_FUNCTION, files={"x": ("a.png", b"x", "image/png")})
+    assert answer.status_code == 415 and answer.json() == {"error": "Send this as JSON."}
+
+
+async def take_whole(scope: Any, receive: Any, send: Any) -> None:
+    """An app that reads its body to the end."""
+    while (await receive()).get("more_body"):
+        pass
+    await JSONResponse({})(scope, receive, send)
+
+
+def ask_gate(gate: Gate, *parts: bytes) -> tuple[int, dict]:
+    """The gate's answer to an event that comes in these parts, and then no more comes."""
+    coming = iter(parts)
+    answer = httpx.Response(500)
+
+    async def receive() -> Any:
+        for part in coming:
+            return {"type": "http.request", "body": part, "more_body": True}
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            answer.status_code = message["status"]
+        else:
+            answer._content = message["body"]
+
+    scope = {"type": "http", "method": "POST", "path": f"/{JOIN}", "client": ("one", 1), "headers": []}
+    run_async(gate(scope, receive, send))
+    return answer.status_code, answer.json()
+
+
+def test_a_body_that_stops_coming_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("mnist_demo.ui.gate.SILENCE_SECONDS", 0.1)
+    status, told = ask_gate(Gate(take_whole), b'{"data":', b" [")
+    assert status == 408 and told["error"].startswith("Nothing came for ")
+
+
+def test_one_address_has_so_many_events_in_the_queue():
+    waiting = {"one": MOST_EVENTS}
+    status, told = ask_gate(Gate(take_whole, lambda address: waiting[address]))
+    assert status == 429 and "wait already" in told["error"]
+
+
 def test_one_address_may_have_so_many_pages_open():
     statuses = []
 
@@ -69,6 +121,7 @@ def test_one_address_may_have_so_many_pages_open():
 
         def open_page(address: str) -> asyncio.Task:
             scope = {"type": "http", "method": "GET", "path": "/gradio_api/heartbeat/x", "client": (address, 1)}
+            scope |= {"headers": []}
             return asyncio.create_task(gate(scope, None, send))  # type: ignore[arg-type]
 
         pages = [open_page(address) for address in ("one",) * (NEWS.at_once + 1) + ("two",)]

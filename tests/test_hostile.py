@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,24 @@ def hearing(address: str, page: str) -> Iterator[list[str]]:
         hearer.join()
 
 
-def assert_it_still_reads(address: str, wire: Wire) -> None:
+def hear(address: str, page: str) -> str:
+    """What the queue tells a page until its events are done, or for a while."""
+    told = []
+    with (
+        suppress(httpx.RemoteProtocolError),  # Gradio breaks it off where it does not know the page
+        httpx.stream("GET", address + NEWS, params={"session_hash": page}, timeout=60) as news,
+    ):
+        for line in islice(news.iter_lines(), 60):
+            told.append(line)
+    return "".join(told)
+
+
+def assert_it_still_answers(address: str, wire: Wire) -> None:
+    """Drawings, and events of the queue."""
+    offer = {"data": ["sketch"], "fn_index": wire.event("explorer", "draw-model"), "session_hash": "the next visitor"}
+    assert httpx.post(address + JOIN, json=offer, timeout=60).is_success
+    told = hear(address, "the next visitor")
+    assert "process_completed" in told and '"success":true' in told.replace(" ", "")
     drawing = {"strokes": [[[10, 10], [90, 10], [40, 100]]], "model": "sketch"}
     answer = httpx.post(address + READ, json=drawing).json()
     assert answer["shown"] == "7" and answer["model"] == "sketch"
@@ -281,26 +299,36 @@ def test_nobody_goes_past_the_queue(victim: Server):
     assert answer.status_code == 404 and "join the queue" in answer.json()["detail"]
 
 
+def test_a_page_without_a_name_does_not_stop_the_queue(victim: Server):
+    wire = Wire.of(victim.address)
+    with httpx.Client(base_url=victim.address, timeout=60) as client:
+        for page in ("a", "b", "", "c"):  # where "b" waits for "a", its turn tells all who wait how long
+            check = wire.training(page, "softmax", *values_of(find_recipe("softmax")).values())
+            check |= {"fn_index": wire.event("batch", "recipe", "field-seed")}
+            check["data"].pop(1)  # the drawing
+            assert client.post(JOIN, json=check).status_code in (200, 500)
+    assert "process_completed" in hear(victim.address, "c")
+    assert_it_still_answers(victim.address, wire)
+
+
+@pytest.mark.parametrize("place", ["https://example.org/x", "http://127.0.0.1:1/x"])
+def test_nothing_is_fetched_from_other_hosts(victim: Server, place: str):
+    wire = Wire.of(victim.address)
+    offer = {"data": [{"path": place, "meta": {"_type": "gradio.FileData"}}], "session_hash": "fetch"}
+    with httpx.Client(base_url=victim.address, timeout=60) as client:
+        assert client.post(JOIN, json=offer | {"fn_index": wire.event("explorer", "draw-model")}).is_success
+    assert "this page fetches none from other hosts" in hear(victim.address, "fetch")
+
+
 def test_what_nobody_can_hear_is_forgotten(victim: Server):
     wire = Wire.of(victim.address)
     offer = {"data": ["sketch"], "fn_index": wire.event("explorer", "draw-model")}
     with httpx.Client(base_url=victim.address, timeout=60) as client:
-
-        def hear(page: str) -> str:
-            told = []
-            with (
-                suppress(httpx.RemoteProtocolError),  # Gradio breaks it off where it does not know the page
-                client.stream("GET", NEWS, params={"session_hash": page}) as news,
-            ):
-                for line in news.iter_lines():
-                    told.append(line)
-            return "".join(told)
-
         for page in ("a page", "x" * (LONGEST_NAME + 1)):
             assert client.post(JOIN, json=offer | {"session_hash": page}).is_success
-        time.sleep(3 * LOOK_SECONDS)
-        assert "process_completed" in hear("a page")
-        assert "process_completed" not in hear("x" * (LONGEST_NAME + 1))
+    time.sleep(3 * LOOK_SECONDS)
+    assert "process_completed" in hear(victim.address, "a page")
+    assert "process_completed" not in hear(victim.address, "x" * (LONGEST_NAME + 1))
 
 
 def test_ten_thousand_strange_bodies_do_no_harm(victim: Server):
@@ -325,4 +353,4 @@ def test_ten_thousand_strange_bodies_do_no_harm(victim: Server):
     assert not [line for line in told_later if SECRETS.search(line.replace(UPLOAD, ""))]
     assert process.memory_info().rss - before < 150 * 2**20
     assert process.memory_info().rss < MOST_MEMORY
-    assert_it_still_reads(address, wire)
+    assert_it_still_answers(address, wire)

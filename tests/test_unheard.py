@@ -11,6 +11,7 @@ from gradio.server_messages import ProcessStartsMessage
 
 from mnist_demo.recipes import find_recipe
 from mnist_demo.ui.recipe_fields import values_of
+from mnist_demo.ui.tamed import tame
 from mnist_demo.ui.unheard import PATIENCE, Unheard
 from tests.conftest import run_async, served
 from tests.wire import JOIN, NEWS, Wire
@@ -18,12 +19,14 @@ from tests.wire import JOIN, NEWS, Wire
 IMPATIENT = "import sys, app, mnist_demo.ui.unheard as unheard; unheard.PATIENCE = 3; sys.exit(app.main())"
 
 
-def looked(looks: int, *pages: str, hears: bool = False) -> Queue:
-    """A queue with news for those pages, after so many looks; between these the pages hear all, or nothing."""
+def looked(looks: int, *pages: str, hears: int = 0) -> Queue:
+    """A queue after so many looks, before each of which there are two more news for each of those pages, of which
+    these hear so many."""
 
     async def run() -> Queue:
         with gr.Blocks(analytics_enabled=False) as blocks:
             pass
+        tame(blocks)
         queue = blocks._queue
         unheard = Unheard(queue)
         for page in pages:
@@ -32,8 +35,9 @@ def looked(looks: int, *pages: str, hears: bool = False) -> Queue:
         for _ in range(looks):
             for page in pages:
                 messages: Any = queue.pending_messages_per_session.get(page, Messages())
-                messages.put_nowait(ProcessStartsMessage())
-                if hears:
+                for _ in range(2):
+                    messages.put_nowait(ProcessStartsMessage())
+                for _ in range(hears):
                     messages.get_nowait()
             await unheard.look()
         return queue
@@ -47,8 +51,9 @@ def test_what_a_page_has_not_heard_for_long_is_forgotten():
     assert not queue.pending_messages_per_session and not queue.pending_event_ids_session
 
 
-def test_who_listens_is_never_forgotten():
-    queue = looked(3 * PATIENCE, "awake", hears=True)
+@pytest.mark.parametrize("hears", [1, 2])
+def test_who_listens_however_slowly_is_never_forgotten(hears: int):
+    queue = looked(3 * PATIENCE, "awake", hears=hears)
     assert queue.pending_messages_per_session and queue.pending_event_ids_session
 
 

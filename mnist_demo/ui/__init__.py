@@ -1,6 +1,5 @@
 """The page: three tabs, what ties them, and how it is launched."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,12 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from mnist_demo.data import MNIST_FILES
-from mnist_demo.ui import browse, draw, train
+from mnist_demo.ui import browse, draw, tamed, train
 from mnist_demo.ui.events import PRIVATE, session
 from mnist_demo.ui.gate import Gate
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf
+from mnist_demo.ui.tamed import count_waiting
 from mnist_demo.ui.unheard import Unheard
 
 _FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]  # the system's own: nothing is fetched from other hosts
@@ -32,9 +32,6 @@ _FOLLOW_TABS = """() => {
   return [];
 }"""
 GRADIO_REMEMBERS = 100  # visits' layouts, 0.1 MB each; it forgets none by itself, and nothing here needs them
-MAX_WAITING = 100  # events that wait for others of their kind, each with what was sent
-# Gradio's statistics of events, which nobody sees, take 7 to 20 ms of each, and keep what it was called with.
-_NO_STATISTICS = {"GRADIO_ANALYTICS_MAX_EVENTS": "1", "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000"}
 UPLOADS_KEPT = (600, 600)  # seconds between two looks at uploaded files, and from what age they are deleted
 _LAUNCH: dict[str, Any] = {
     "theme": gr.themes.Default(primary_hue="indigo", font=_FONTS, font_mono=["ui-monospace", "monospace"]),
@@ -58,8 +55,9 @@ class Page:
 
     def launch(self, **options: Any) -> Any:
         """As `gr.Blocks.launch`, whose `options` say where."""
-        unheard = Unheard(self.blocks._queue)
-        beside = {"middleware": [Middleware(Gate)], "routes": [self.reading], "lifespan": unheard.watched}
+        queue = self.blocks._queue
+        gate = Middleware(Gate, count_waiting=lambda address: count_waiting(queue, address))
+        beside = {"middleware": [gate], "routes": [self.reading], "lifespan": Unheard(queue).watched}
         return self.blocks.launch(app_kwargs=beside, **_LAUNCH, **options)
 
 
@@ -106,7 +104,7 @@ def build_app(
     for classifier in shelf.all_shipped():
         classifier.predict_strokes([[(0, 0), (1, 1)]])  # the first answer is slow
     handlers = Handlers(shelf, data)
-    os.environ |= _NO_STATISTICS
+    tamed.prepare()
 
     with gr.Blocks(title="Handwritten digits", analytics_enabled=False, delete_cache=UPLOADS_KEPT) as page:
         gr.Markdown(
@@ -144,5 +142,5 @@ def build_app(
         retried = retry.click(handlers.retry, None, notice, concurrency_limit=None, **PRIVATE)
         retried.then(**show_banner).then(**browsing.show).then(**training.check)
         page.unload(handlers.end_visit)
-    page.queue(api_open=False, max_size=MAX_WAITING)  # nobody goes past the queue
+    tamed.tame(page)
     return Page(page, drawing.reading)

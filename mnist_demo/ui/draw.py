@@ -4,7 +4,6 @@ import base64
 import binascii
 import io
 import re
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from mnist_demo.ui.reading import reading
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf
 from mnist_demo.ui.sketchpad import Sketchpad
+from mnist_demo.ui.turns import Turns
 from mnist_demo.ui.unchecked import Choice, PictureFile
 
 EXAMPLES = ["crossed 7", "flagged 1", "open 4", "curly 2", "curly 9", "slashed 0"]  # designs of practice digits
@@ -38,7 +38,7 @@ class Handlers:
     """What the Draw tab does with what it is given."""
 
     shelf: Shelf
-    _decoding: threading.Lock = field(default_factory=threading.Lock)  # one large picture in memory at a time
+    _decoding: Turns = field(default_factory=lambda: Turns(10))  # one large picture in memory at a time
 
     def read(self, drawings: list[Any]) -> list[dict[str, Any]]:
         """What pads ask while people draw, some of them at once. Never raises: {"error": text} tells what cannot be
@@ -76,7 +76,7 @@ class Handlers:
         """The answer for a picture file, with the ink that was found in it."""
         if path is None:
             return NO_PICTURE
-        with Path(path).open("rb") as file, self._decoding:
+        with Path(path).open("rb") as file, self._decoding.take():
             ink = picture_to_ink(open_picture(file))
         classifier, notice = self.shelf.find_or_default(key)
         answer = self._tell(classifier, classifier.predict_prepared(fit(ink)), every=True, blank="No ink was found")
@@ -109,7 +109,7 @@ class Handlers:
         several digits side by side) and the model's name."""
         classifier = self.shelf.find(model or self.shelf.default())
         content = _decode(image)
-        with self._decoding:
+        with self._decoding.take():
             return _as_json(classifier, classifier.predict_image(open_picture(io.BytesIO(content))))
 
 

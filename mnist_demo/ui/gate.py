@@ -4,9 +4,11 @@ Gradio serves more than this page needs (a proxy for other hosts, an editor, rec
 takes a body of JSON whole, however large.
 """
 
+import asyncio
 import logging
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.responses import JSONResponse, Response
@@ -41,20 +43,29 @@ class Limit:
 
 
 DRAWINGS = Limit(1_000_000, 400)  # 20,000 points and their punctuation take a quarter of it
-COMPONENTS = Limit(8_000_000, 400)  # what else parts of the page ask; a file of 300 digits has up to 5 MB
+COMPONENTS = Limit(8_000_000, 100)  # what else parts of the page ask; a file of 300 digits has up to 5 MB
 OTHERS = Limit(16_000_000, 100)  # such as a picture of 10 MB as base64 text
 NEWS = Limit(1_000_000, 1_000)  # what tells a page something as long as it is open: one or two a page
+PAGES = Limit(1_000_000, 1_000)  # the page and its files, of which a browser asks for several at once
+MOST_VALUES = 1_000_000  # of a body of JSON: 300 digits of 800 points each have 720,000 brackets and commas
+MOST_EVENTS = 50  # of one address that wait for others of their kind
+SILENCE_SECONDS = 20.0  # for which a body may stop coming
+_QUEUED = re.compile(r"/gradio_api/(queue/join|call/)")
 _IS_NEWS = re.compile(r"/gradio_api/(upload_progress|queue/data|heartbeat/.+|call/.+)")
 
 
 class Gate:
     """ASGI middleware that refuses what the page does not need with 404, a body that is too large with 413, without
-    reading on, too many requests at once with 429, and where Gradio fails answers with 500; each as {"error": text}."""
+    reading on, too many requests at once with 429, and where Gradio fails answers with 500; each as {"error": text}.
+
+    `count_waiting` tells how many events of an address are queued.
+    """
 
     # Starlette's own limit of bodies answers in plain text, is one for all paths, and is not in older versions.
 
-    def __init__(self, app: ASGIApp):
+    def __init__(self, app: ASGIApp, count_waiting: Callable[[str], int] = lambda address: 0):
         self.app = app
+        self._count_waiting = count_waiting
         self._under_way: Counter[tuple[str, Limit]] = Counter()  # by address and kind
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,12 +78,17 @@ class Gate:
             return await JSONResponse({"status": "ok"})(scope, receive, send)
         if method not in _SERVED or not _SERVED[method].fullmatch(path):
             return await _refuse(404, "There is nothing here.")(scope, receive, send)
+        headers = dict(scope["headers"])
+        if method == "POST" and not path.endswith("/upload") and b"multipart" in headers.get(b"content-type", b""):
+            return await _refuse(415, "Send this as JSON.")(scope, receive, send)  # files would be left behind
         limit = _limit(method, path)
-        if not limit:
-            return await self.app(scope, receive, send)
-        who = (scope.get("client") or ("",))[0], limit
+        address = (scope.get("client") or ("",))[0]
+        who = address, limit
         if self._under_way[who] >= limit.at_once:
             error = f"{limit.at_once} requests from your address are being answered; try again in a moment."
+            return await _refuse(429, error)(scope, receive, send)
+        if _QUEUED.match(path) and method == "POST" and self._count_waiting(address) >= MOST_EVENTS:
+            error = f"{MOST_EVENTS} requests from your address wait already; try again in a moment."
             return await _refuse(429, error)(scope, receive, send)
         self._under_way[who] += 1
         try:
@@ -83,19 +99,14 @@ class Gate:
                 del self._under_way[who]
 
     async def _answer(self, most: int, scope: Scope, receive: Receive, send: Send) -> None:
-        taken, answered = 0, False
+        body, answered = _Body(most, scope["method"], scope["path"]), False
 
         async def receive_some() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > most:
-                raise ValueError("The body is too large.")
-            return message
+            return await body.receive(receive)
 
         async def send_on(message: Message) -> None:
             nonlocal answered
-            if taken <= most:  # or else the answer below stands for it
+            if not body.refused:  # or else the answer below stands for it
                 answered = True
                 await send(message)
 
@@ -104,19 +115,49 @@ class Gate:
             await self.app(scope, receive_some, send_on)
         except Exception:
             failed = True
-            if taken <= most:
+            if not body.refused:
                 logger.exception("A request to %s failed", scope["path"])
-        if taken > most and not answered:
-            error = f"What was sent is too large; at most {most // 10**6} MB are read."
-            await _refuse(413, error)(scope, receive, send)
+        if body.refused and not answered:
+            await _refuse(*body.refused)(scope, receive, send)
         elif failed and not answered:
             await _refuse(500, "The server could not answer this.")(scope, receive, send)
 
 
-def _limit(method: str, path: str) -> Limit | None:
+class _Body:
+    """A request's body as it comes, until it is refused."""
+
+    def __init__(self, most: int, method: str, path: str):
+        self.refused: tuple[int, str] | None = None  # status and reason
+        self._most, self._is_upload = most, path.endswith("/upload")
+        self._taken = self._values = 0
+        self._is_whole = method != "POST"  # there is none
+
+    async def receive(self, receive: Receive) -> Message:
+        """The next part of it. Raises ValueError where it is refused."""
+        try:
+            # After it, what comes is that the other side has gone, for which the app may wait long.
+            async with asyncio.timeout(None if self._is_whole else SILENCE_SECONDS):
+                message = await receive()
+        except TimeoutError:
+            self.refused = 408, f"Nothing came for {SILENCE_SECONDS:.0f} s; send the rest sooner."
+            raise ValueError("The body stopped coming.") from None
+        part = message.get("body", b"")
+        self._taken += len(part)
+        self._values += 0 if self._is_upload else sum(map(part.count, (b"[", b"{", b",")))
+        self._is_whole = not message.get("more_body", False)
+        if self._taken > self._most:
+            self.refused = 413, f"What was sent is too large; at most {self._most // 10**6} MB are read."
+        elif self._values > MOST_VALUES:  # each of which costs Gradio far more than its bytes
+            self.refused = 413, f"What was sent holds too many values; at most {MOST_VALUES:,} are read."
+        if self.refused:
+            raise ValueError("The body is too large.")
+        return message
+
+
+def _limit(method: str, path: str) -> Limit:
     if method == "POST":
         return DRAWINGS if path == READ else COMPONENTS if "/component_server" in path else OTHERS
-    return NEWS if _IS_NEWS.fullmatch(path) else None
+    return NEWS if _IS_NEWS.fullmatch(path) else PAGES
 
 
 def _refuse(status: int, error: str) -> JSONResponse:

@@ -6,9 +6,10 @@ from typing import Any
 import gradio as gr
 
 from mnist_demo.data import Data
-from mnist_demo.errors import InputError
+from mnist_demo.errors import InputError, brief
 from mnist_demo.recipes import AUGMENTATIONS, OPTIMIZERS, Recipe, find_recipe
 from mnist_demo.training import count_steps
+from mnist_demo.ui.events import message
 from mnist_demo.ui.unchecked import Choice, Number
 
 MAX_EPOCHS, MAX_BATCH = 1_000, 2_000  # a batch of more takes much memory, and a server serves many
@@ -49,7 +50,7 @@ def read_value(recipe: Recipe, name: str, value: Any) -> dict[str, Any]:
     if value == values_of(recipe)[name]:
         return {}
     if name in CHOICES and value not in CHOICES[name]:
-        raise InputError(f"Unknown {name} {value!r}; choose from: {'; '.join(CHOICES[name])}.")
+        raise InputError(f"Unknown {name} {brief(value)}; choose from: {'; '.join(CHOICES[name])}.")
     if name == "augmentation":
         return {"copies": AUGMENTATIONS[value]}
     if name == "optimizer":
@@ -82,7 +83,7 @@ def read_values(name: str, values: Values, data: Data) -> tuple[Recipe, int, dic
         try:
             recipe = recipe.change(**read_value(written, field, value))
         except InputError as error:
-            problems[field] = str(error)
+            problems[field] = message(error)
     if recipe.optimizer != "SGD" and recipe.momentum:
         recipe = recipe.change(momentum=0.0)  # which SGD alone has
     try:

@@ -53,6 +53,7 @@ class Handlers:
     def _learn(self, visit: Visit, key: str, sent: Any) -> Iterator[tuple]:
         digits = parse_my_digits(_content(sent))
         check_consistent(digits)
+        self.shelf.find(key)  # or else it may be anything
         origin = visit.origins.get(key, key)  # a network that was taught has seen the digits it would be judged by
         model, record = self.shelf.copy(origin)
         for status in self.data.follow():

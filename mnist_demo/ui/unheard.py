@@ -1,18 +1,22 @@
 """Forgets what Gradio has to tell pages that do not ask for it, or else whoever starts events and never hears their
-answers would fill the memory: Gradio keeps these for the last 2,000 pages, however many, and trains for nobody."""
+answers would fill the memory, and have networks trained for nobody."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from gradio.queueing import Queue
+from gradio.routes import App, file_upload_statuses
 
 from mnist_demo.ui.events import LONGEST_NAME
 
+logger = logging.getLogger(__name__)
 LOOK_SECONDS = 2.0  # between two looks
-PATIENCE = 60  # looks at each of which something waits to be told: two minutes, for a phone that slept
+PATIENCE = 60  # looks at which the same message waits: two minutes, for a phone that slept
+UPLOADS_FOLLOWED = 1000  # names of uploads whose progress was asked for
 
 
 @dataclass(frozen=True)
@@ -20,30 +24,43 @@ class Unheard:
     """Looks after the queue of a page's events."""
 
     queue: Queue
-    _looks: dict[str, int] = field(default_factory=dict)  # in a row at which a page had not heard all, by its name
+    _looks: dict[str, tuple[int, Any]] = field(default_factory=dict)  # by page: at how many looks what was the oldest
 
     async def look(self) -> None:
         """Forget the pages that have heard nothing at PATIENCE looks, and end their events; those with a name that no
         page has at once, as it may be of any length."""
         told = self.queue.pending_messages_per_session
-        behind = {page for page, messages in told.items() if messages.qsize()}
-        looks = {page: self._looks.get(page, 0) + 1 for page in behind}
+        looks = {}
+        for page, messages in told.items():
+            if messages.qsize():
+                oldest = messages._queue[0]  # type: ignore[attr-defined]  # it cannot be asked without being taken
+                count, before = self._looks.get(page, (0, None))
+                looks[page] = (count + 1 if oldest is before else 1, oldest)
         self._looks.clear()
         self._looks.update(looks)
         for page in list(told):
-            if looks.get(page, 0) >= PATIENCE or len(page) > LONGEST_NAME:
-                del told[page]
-                self.queue.pending_event_ids_session.pop(page, None)
+            if looks.get(page, (0, None))[0] >= PATIENCE or len(page) > LONGEST_NAME:
+                told.pop(page, None)  # unless Gradio has, meanwhile
                 await self.queue.clean_events(session_hash=page)
+        for page in self.queue.pending_event_ids_session.keys() - told.keys():
+            del self.queue.pending_event_ids_session[page]
+        if len(file_upload_statuses._signals) > UPLOADS_FOLLOWED:
+            file_upload_statuses._signals.clear()
 
     @asynccontextmanager
-    async def watched(self, app: Any) -> AsyncIterator[None]:
+    async def watched(self, app: App) -> AsyncIterator[None]:
         """Look again and again while the app runs: its lifespan."""
 
         async def watch() -> None:
             while True:
                 await asyncio.sleep(LOOK_SECONDS)
-                await self.look()
+                try:
+                    await self.look()
+                    for page in [page for page in app.state_holder.session_data if len(page) > LONGEST_NAME]:
+                        app.state_holder.session_data.pop(page, None)
+                        app.state_holder.time_last_used.pop(page, None)
+                except Exception:
+                    logger.exception("Looking after unheard messages failed")
 
         watching = asyncio.create_task(watch())
         try:

@@ -19,6 +19,7 @@ from mnist_demo.ui import figures
 from mnist_demo.ui.background import Background, Busy, Report
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf
+from mnist_demo.ui.turns import Turns
 
 PAD = 1000.0  # the pad's side, in the unit of its strokes
 FEATURES_KEPT = 3  # networks whose training digits' features are kept, 16 MB each
@@ -33,7 +34,7 @@ class Handlers:
     data: SharedData
     _used: OrderedDict[Classifier, None] = field(default_factory=OrderedDict)  # whose features are kept, last used last
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _turn: threading.Lock = field(default_factory=threading.Lock)  # one explanation at a time: people draw meanwhile
+    _turns: Turns = field(default_factory=lambda: Turns(20))  # one explanation at a time: people draw meanwhile
     _background: Background = field(default_factory=Background)
 
     def explain(self, query: Any) -> dict[str, Any]:
@@ -53,7 +54,7 @@ class Handlers:
                 return {}
             changed = _vary(strokes, what_if)
             classifier, _ = self.shelf.find_or_default(query.get("model"))
-            with self._turn:
+            with self._turns.take():
                 return self._explain(classifier, image, changed, bool(query.get("all")))
         except DemoError as error:
             return {"error": str(error)}
