@@ -8,6 +8,7 @@ import httpx
 import pytest
 from gradio.queueing import Queue
 from gradio.server_messages import ProcessStartsMessage
+from gradio.state_holder import StateHolder
 
 from mnist_demo.recipes import find_recipe
 from mnist_demo.ui.recipe_fields import values_of
@@ -28,7 +29,7 @@ def looked(looks: int, *pages: str, hears: int = 0) -> Queue:
             pass
         tame(blocks)
         queue = blocks._queue
-        unheard = Unheard(queue)
+        unheard = Unheard(queue, StateHolder())
         for page in pages:
             queue.pending_messages_per_session[page] = Messages()
             queue.pending_event_ids_session[page] = {"an event"}

@@ -1,22 +1,25 @@
 """The page: three tabs, what ties them, and how it is launched."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.routes import App
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from mnist_demo.data import MNIST_FILES
-from mnist_demo.ui import browse, draw, tamed, train
+from mnist_demo.ui import browse, draw, tamed, train, uploads
+from mnist_demo.ui.chores import repeated
 from mnist_demo.ui.events import PRIVATE, session
 from mnist_demo.ui.gate import Gate
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf
 from mnist_demo.ui.tamed import count_waiting
-from mnist_demo.ui.unheard import Unheard
+from mnist_demo.ui.unheard import LOOK_SECONDS, Unheard
 
 _FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]  # the system's own: nothing is fetched from other hosts
 # The address names the open tab, so that a link and a reload lead back to it.
@@ -57,8 +60,14 @@ class Page:
         """As `gr.Blocks.launch`, whose `options` say where."""
         queue = self.blocks._queue
         gate = Middleware(Gate, count_waiting=lambda address: count_waiting(queue, address))
-        beside = {"middleware": [gate], "routes": [self.reading], "lifespan": Unheard(queue).watched}
+        beside = {"middleware": [gate], "routes": [self.reading], "lifespan": self._lifespan}
         return self.blocks.launch(app_kwargs=beside, **_LAUNCH, **options)
+
+    @asynccontextmanager
+    async def _lifespan(self, app: App) -> AsyncIterator[None]:
+        unheard = Unheard(self.blocks._queue, app.state_holder)
+        async with repeated(LOOK_SECONDS, unheard.look), repeated(uploads.LOOK_SECONDS, uploads.look):
+            yield
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,7 @@ def build_app(
         classifier.predict_strokes([[(0, 0), (1, 1)]])  # the first answer is slow
     handlers = Handlers(shelf, data)
     tamed.prepare()
+    uploads.choose_folder()
 
     with gr.Blocks(title="Handwritten digits", analytics_enabled=False, delete_cache=UPLOADS_KEPT) as page:
         gr.Markdown(

@@ -1,19 +1,15 @@
 """Forgets what Gradio has to tell pages that do not ask for it, or else whoever starts events and never hears their
 answers would fill the memory, and have networks trained for nobody."""
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from gradio.queueing import Queue
-from gradio.routes import App, file_upload_statuses
+from gradio.routes import file_upload_statuses
+from gradio.state_holder import StateHolder
 
 from mnist_demo.ui.events import LONGEST_NAME
 
-logger = logging.getLogger(__name__)
 LOOK_SECONDS = 2.0  # between two looks
 PATIENCE = 60  # looks at which the same message waits: two minutes, for a phone that slept
 UPLOADS_FOLLOWED = 1000  # names of uploads whose progress was asked for
@@ -21,9 +17,10 @@ UPLOADS_FOLLOWED = 1000  # names of uploads whose progress was asked for
 
 @dataclass(frozen=True)
 class Unheard:
-    """Looks after the queue of a page's events."""
+    """Looks after the queue of the pages' events, and what Gradio keeps of pages."""
 
     queue: Queue
+    states: StateHolder
     _looks: dict[str, tuple[int, Any]] = field(default_factory=dict)  # by page: at how many looks what was the oldest
 
     async def look(self) -> None:
@@ -44,28 +41,8 @@ class Unheard:
                 await self.queue.clean_events(session_hash=page)
         for page in self.queue.pending_event_ids_session.keys() - told.keys():
             del self.queue.pending_event_ids_session[page]
+        for page in [page for page in self.states.session_data if len(page) > LONGEST_NAME]:
+            self.states.session_data.pop(page, None)
+            self.states.time_last_used.pop(page, None)
         if len(file_upload_statuses._signals) > UPLOADS_FOLLOWED:
             file_upload_statuses._signals.clear()
-
-    @asynccontextmanager
-    async def watched(self, app: App) -> AsyncIterator[None]:
-        """Look again and again while the app runs: its lifespan."""
-
-        async def watch() -> None:
-            while True:
-                await asyncio.sleep(LOOK_SECONDS)
-                try:
-                    await self.look()
-                    for page in [page for page in app.state_holder.session_data if len(page) > LONGEST_NAME]:
-                        app.state_holder.session_data.pop(page, None)
-                        app.state_holder.time_last_used.pop(page, None)
-                except Exception:
-                    logger.exception("Looking after unheard messages failed")
-
-        watching = asyncio.create_task(watch())
-        try:
-            yield
-        finally:
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
