@@ -49,6 +49,7 @@ def decode(url: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.removeprefix("data:image/png;base64,")))))
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist takes note of groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What is tried on a served page is tried by one process of the two: two servers that train hinder each other."""
     for item in items:
