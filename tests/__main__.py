@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-TWO_AT_ONCE = ["-n", "2", "--dist", "loadgroup"]  # each test waits for half of its time
+TWO_AT_ONCE = ["-n", "2", "--dist", "loadfile"]  # each waits for half of its time
 CHECKS = (["ruff", "check"], ["ruff", "format", "--check"], ["mypy"], ["pytest", *TWO_AT_ONCE, *sys.argv[1:]])
 
 

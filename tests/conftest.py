@@ -49,14 +49,6 @@ def decode(url: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.removeprefix("data:image/png;base64,")))))
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist takes note of groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is tried on a served page is tried by one process of the two: two servers that train hinder each other."""
-    for item in items:
-        if "address" in item.fixturenames or hasattr(item.module, "served"):  # type: ignore[attr-defined]
-            item.add_marker(pytest.mark.xdist_group("served"))
-
-
 def pytest_report_header() -> str:
     if MNIST_FOLDER:
         return f"data: MNIST in {MNIST_FOLDER}"
