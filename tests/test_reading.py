@@ -6,7 +6,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from mnist_demo.ui.reading import ADDRESS, AT_ONCE, reading
+from mnist_demo.ui.reading import ADDRESS, AT_ONCE, LONG_BYTES, reading
 from tests.conftest import run_async
 
 
@@ -43,9 +43,9 @@ def test_drawings_that_come_together_are_read_together_and_answered_apart():
 
 
 def test_what_takes_long_is_read_alone_and_by_another_thread():
-    read, drawings = Reader(), [{"every": True}, {"every": True}]
+    read, drawings = Reader(), [{"every": True}, "x" * LONG_BYTES, {"every": True}, ["x" * LONG_BYTES]]
     assert [answer.json()["read"] for answer in ask(read, drawings)] == drawings
-    assert [len(batch) for batch in read.batches] == [1, 1]
+    assert [len(batch) for batch in read.batches] == [1, 1, 1, 1]
 
 
 def test_nobody_waits_for_ever_where_reading_fails():

@@ -9,7 +9,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from mnist_demo.errors import InputError
+from mnist_demo.ui.turns import Turns
+
 ADDRESS = "/read"
+LONG_BYTES = 50_000  # of a drawing that takes longer than many; people's have about 3,000
 AT_ONCE = 8  # drawings that are read together; more bring the network nothing, and hold up who comes next
 
 Read = Callable[[list[Any]], list[dict[str, Any]]]
@@ -37,13 +41,23 @@ def reading(read: Read) -> Route:
             if not future.done():  # or else whoever asked has gone
                 future.set_exception(answer) if isinstance(answer, Exception) else future.set_result(answer)
 
+    turns = Turns(20)
+
+    def read_slowly(drawing: Any) -> dict[str, Any]:
+        try:
+            with turns.take():
+                return read([drawing])[0]
+        except InputError as error:
+            return {"error": str(error)}
+
     async def answer(request: Request) -> JSONResponse:
         try:
             drawing = await request.json()
         except (ValueError, RecursionError):
             return JSONResponse({"error": "A drawing must be sent as JSON."}, 400)
-        if isinstance(drawing, dict) and drawing.get("every"):  # which takes long
-            return JSONResponse((await to_thread.run_sync(read, [drawing]))[0])
+        is_long = len(await request.body()) > LONG_BYTES
+        if is_long or (isinstance(drawing, dict) and drawing.get("every")):  # others draw meanwhile
+            return JSONResponse(await to_thread.run_sync(read_slowly, drawing))
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         waiting.append((drawing, future))
