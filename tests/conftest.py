@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,11 @@ def checkpoint(tmp_path: Path, recipe: Recipe) -> Path:
     path = tmp_path / "test.safetensors"
     save_checkpoint(path, recipe.build(), record_of(recipe))
     return path
+
+
+def request_of(session: str | None, address: str = "127.0.0.1") -> Any:
+    """What Gradio tells a handler of a page's request."""
+    return SimpleNamespace(session_hash=session, client=SimpleNamespace(host=address))
 
 
 def record_of(recipe: Recipe) -> Record:

@@ -82,3 +82,27 @@ def test_what_nobody_waits_for_is_given_up_and_made_anew_for_the_next_who_asks()
     assert wait_for(background, owner, lambda report: "another", "another") == "another"
     assert reached == [] and list(background._jobs[owner]) == ["another"]
     assert wait_for(background, owner, make) == "it"
+
+
+def test_what_waits_is_made_in_an_order_that_is_fair_to_those_who_ask():
+    background, owner, started, go = Background(), Owner(), threading.Event(), threading.Event()
+    made = []
+
+    def ask(name: str, asker: str) -> None:
+        def make(report):
+            started.set()
+            go.wait(30)
+            made.append(name)
+
+        with pytest.raises(Busy):
+            background.get(owner, name, make, "Making it…", asker)
+
+    for name in "abcd":
+        ask(name, "greedy")
+    started.wait(30)
+    ask("own", "another")
+    ask("d", "a third")  # which is being waited for already
+    go.set()
+    while len(made) < 5:
+        time.sleep(0.01)
+    assert made == ["a", "d", "own", "b", "c"]

@@ -12,9 +12,10 @@ from mnist_demo.practice import design_strokes
 from mnist_demo.recipes import Recipe
 from mnist_demo.ui.draw import Handlers
 from mnist_demo.ui.shelf import Shelf
-from tests.conftest import draw
+from tests.conftest import draw, request_of
 from tests.test_figures import decode
 
+VISITOR = request_of("a visitor")
 SEVEN = design_strokes("plain 7")
 
 
@@ -98,21 +99,21 @@ def test_what_is_no_drawing_gets_a_clear_line(handlers: Handlers, drawing: Any, 
 def test_a_picture_is_answered_with_the_ink_that_was_found(handlers: Handlers, tmp_path: Path):
     path = tmp_path / "seven.png"
     draw("plain 7").save(path)
-    answer = handlers.read_picture(str(path), "sketch")
+    answer = handlers.read_picture(str(path), "sketch", VISITOR)
     assert answer["shown"] == "7" and len(answer["models"]) == len(handlers.shelf.shipped())
     drawn, found = np.asarray(Image.open(path)) < 128, decode(answer["ink"]) < 128
     assert np.mean(drawn == found) > 0.99
 
 
 def test_no_picture_is_a_blank_and_what_is_none_gets_a_clear_line(handlers: Handlers, tmp_path: Path):
-    assert handlers.read_picture(None, "sketch")["remark"] == "No picture yet"
+    assert handlers.read_picture(None, "sketch", VISITOR)["remark"] == "No picture yet"
     path = tmp_path / "blank.png"
     Image.new("L", (50, 50), 200).save(path)
-    assert handlers.read_picture(str(path), "sketch")["remark"] == "No ink was found"
+    assert handlers.read_picture(str(path), "sketch", VISITOR)["remark"] == "No ink was found"
     path = tmp_path / "text.png"
     path.write_text("no picture")
     with pytest.raises(gr.Error, match="What was sent is no picture that can be read") as caught:
-        handlers.read_picture(str(path), "sketch")
+        handlers.read_picture(str(path), "sketch", VISITOR)
     assert str(tmp_path) not in str(caught.value)
 
 

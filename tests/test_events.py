@@ -1,11 +1,11 @@
 from collections.abc import Iterator
-from types import SimpleNamespace
 
 import gradio as gr
 import pytest
 
 from mnist_demo.errors import DataError, InputError
 from mnist_demo.ui.events import LONGEST_MESSAGE, friendly, session
+from tests.conftest import request_of
 
 
 def test_the_cores_errors_become_messages_and_others_stay_what_they_are():
@@ -47,7 +47,7 @@ def test_a_message_repeats_little_of_what_was_sent():
 
 @pytest.mark.parametrize(("sent", "name"), [("2zp1k4rdq3m", "2zp1k4rdq3m"), (None, ""), ("x" * 65, "")])
 def test_a_page_has_a_short_name(sent: str | None, name: str):
-    assert session(SimpleNamespace(session_hash=sent)) == name  # type: ignore[arg-type]
+    assert session(request_of(sent)) == name
 
 
 def test_the_servers_places_are_nobodys_business():

@@ -11,9 +11,9 @@ from mnist_demo.classifier import DEFAULT_MODEL
 from mnist_demo.recipes import RECIPES, Recipe
 from mnist_demo.ui.kept import Handlers, entry
 from mnist_demo.ui.shelf import Shelf
-from tests.conftest import record_of
+from tests.conftest import record_of, request_of
 
-VISITOR: Any = SimpleNamespace(session_hash="a visitor")
+VISITOR = request_of("a visitor")
 CHANGED = RECIPES["softmax"].change(epochs=2)
 
 

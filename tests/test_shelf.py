@@ -17,6 +17,10 @@ def keep(shelf: Shelf, session: str, recipe: Recipe, source: str = "MNIST") -> s
     return shelf.visit(session).keep(recipe.build(), record)
 
 
+def keep_from(shelf: Shelf, session: str, address: str, recipe: Recipe) -> None:
+    shelf.visit(session, address).keep(recipe.build(), record_of(recipe))
+
+
 def names(shelf: Shelf, session: str) -> list[str]:
     return [name for name, _ in shelf.choices(session)]
 
@@ -62,6 +66,16 @@ def test_what_visits_may_keep_is_bounded(shelf: Shelf, recipe: Recipe):
     for i in range(MAX_KEPT):
         keep(shelf, f"visit {i}", recipe)
     assert names(shelf, "a") == ["test"] and len(names(shelf, f"visit {MAX_KEPT - 1}")) == 2
+
+
+def test_who_keeps_most_makes_room(shelf: Shelf, recipe: Recipe):
+    keep_from(shelf, "early", "home", recipe)
+    for visit in range(25):
+        for _ in range(MAX_TRAINED):
+            keep_from(shelf, f"greedy {visit}", "elsewhere", recipe)
+    keep_from(shelf, "late", "a school", recipe)
+    assert len(names(shelf, "early")) == len(names(shelf, "late")) == 2
+    assert names(shelf, "greedy 0") == ["test"] and len(names(shelf, "greedy 24")) == 1 + MAX_TRAINED
 
 
 def test_names_that_are_no_checkpoints_are_not_looked_up_as_paths(shelf: Shelf):

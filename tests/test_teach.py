@@ -15,8 +15,9 @@ from mnist_demo.ui.line import Line
 from mnist_demo.ui.shared_data import Loaded, SharedData
 from mnist_demo.ui.shelf import Shelf
 from mnist_demo.ui.teach import NOTHING_LEARNED, Handlers
+from tests.conftest import request_of
 
-VISITOR: Any = SimpleNamespace(session_hash="a visitor")
+VISITOR = request_of("a visitor")
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def test_stop_ends_it_and_one_training_of_a_visit_runs_at_once(handlers: Handler
     next(teaching)
     ((told, _),) = learn(handlers, content)
     assert told["status"].startswith("A training of yours is under way")
-    waiting = learn(handlers, content, visitor=SimpleNamespace(session_hash="another"))
+    waiting = learn(handlers, content, visitor=request_of("another"))
     assert next(waiting)[0]["status"].endswith("you are number 1 in the line.")
     handlers.stop(VISITOR)
     last = list(teaching)[-1][0]

@@ -1,6 +1,5 @@
 import dataclasses
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -16,9 +15,9 @@ from mnist_demo.ui.recipe_fields import read_values, values_of
 from mnist_demo.ui.run import Run
 from mnist_demo.ui.shared_data import Loaded, SharedData
 from mnist_demo.ui.shelf import Shelf
-from tests.conftest import decode
+from tests.conftest import decode, request_of
 
-VISITOR: Any = SimpleNamespace(session_hash="a visitor")
+VISITOR = request_of("a visitor")
 STROKES: Any = [[(500, 100), (500, 900)]]
 
 
@@ -199,9 +198,9 @@ def test_a_loss_that_runs_away_is_told_with_its_curve(handlers: tab.Handlers):
 
 
 def test_who_waits_is_told_the_place_and_can_leave(handlers: tab.Handlers):
-    first = run(handlers, "mlp-dropout", SimpleNamespace(session_hash="first"), epochs=900)
+    first = run(handlers, "mlp-dropout", request_of("first"), epochs=900)
     next(first)
-    waiting, behind = run(handlers), run(handlers, visitor=SimpleNamespace(session_hash="behind"))
+    waiting, behind = run(handlers), run(handlers, visitor=request_of("behind"))
     assert next(waiting)["status"].endswith("you are number 1 in the line.")
     assert next(behind)["status"].endswith("you are number 2 in the line.")
     handlers.stop(VISITOR)

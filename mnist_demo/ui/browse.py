@@ -24,7 +24,7 @@ from mnist_demo.selection import Selection, count_choices, count_pages, from_que
 from mnist_demo.strokes import normalise, rasterise
 from mnist_demo.ui import figures
 from mnist_demo.ui.background import Background, Busy, Report
-from mnist_demo.ui.events import PRIVATE, friendly, message
+from mnist_demo.ui.events import PRIVATE, asker, friendly, message
 from mnist_demo.ui.explorer import Explorer
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf
@@ -218,7 +218,7 @@ class Handlers:
             )
 
         return self._background.get(
-            classifier, name, make, f"{classifier.name} is about to read {len(digits):,} digits…"
+            classifier, name, make, f"{classifier.name} is about to read {len(digits):,} digits…", asker.get()
         )
 
 

@@ -19,13 +19,13 @@ from mnist_demo.practice import design_strokes
 from mnist_demo.strokes import Strokes, strokes_to_image
 from mnist_demo.ui import figures, why
 from mnist_demo.ui.answer import Answer
-from mnist_demo.ui.events import PRIVATE, friendly
+from mnist_demo.ui.events import PRIVATE, address, friendly
 from mnist_demo.ui.insight import Insight
+from mnist_demo.ui.line import Line
 from mnist_demo.ui.reading import reading
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf
 from mnist_demo.ui.sketchpad import Sketchpad
-from mnist_demo.ui.turns import Turns
 from mnist_demo.ui.unchecked import Choice, PictureFile
 
 EXAMPLES = ["crossed 7", "flagged 1", "open 4", "curly 2", "curly 9", "slashed 0"]  # designs of practice digits
@@ -38,7 +38,7 @@ class Handlers:
     """What the Draw tab does with what it is given."""
 
     shelf: Shelf
-    _decoding: Turns = field(default_factory=lambda: Turns(10))  # one large picture in memory at a time
+    _decoding: Line = field(default_factory=lambda: Line(most=10))  # one large picture in memory at a time
 
     def read(self, drawings: list[Any]) -> list[dict[str, Any]]:
         """What pads ask while people draw, some of them at once. Never raises: {"error": text} tells what cannot be
@@ -72,11 +72,11 @@ class Handlers:
         return answers
 
     @friendly
-    def read_picture(self, path: str | None, key: str) -> dict[str, Any]:
+    def read_picture(self, path: str | None, key: str, request: gr.Request) -> dict[str, Any]:
         """The answer for a picture file, with the ink that was found in it."""
         if path is None:
             return NO_PICTURE
-        with Path(path).open("rb") as file, self._decoding.take():
+        with Path(path).open("rb") as file, self._decoding.take(address(request)):
             ink = picture_to_ink(open_picture(file))
         classifier, notice = self.shelf.find_or_default(key)
         answer = self._tell(classifier, classifier.predict_prepared(fit(ink)), every=True, blank="No ink was found")
@@ -101,7 +101,7 @@ class Handlers:
         return _as_json(classifier, classifier.predict_strokes(strokes))
 
     @friendly
-    def predict_image(self, image: str, model: str = "") -> dict:
+    def predict_image(self, image: str, request: gr.Request, model: str = "") -> dict:
         """Read a picture of one digit. image: a picture file (PNG, JPEG, WebP, GIF or BMP, up to 10 MB) as base64 text
         or as a data: URL. model: one of the names that the page lists, or "" for the default. Gives digit (0 to 9,
         null for a picture without ink), probabilities (ten, for the digits 0 to 9, summing to 1), is_digit (false for
@@ -109,7 +109,7 @@ class Handlers:
         several digits side by side) and the model's name."""
         classifier = self.shelf.find(model or self.shelf.default())
         content = _decode(image)
-        with self._decoding.take():
+        with self._decoding.take(address(request)):
             return _as_json(classifier, classifier.predict_image(open_picture(io.BytesIO(content))))
 
 
@@ -170,8 +170,9 @@ def build(shelf: Shelf, data: SharedData) -> DrawTab:
 
     model.change(None, model, None, js=pad.choose_model)
     pictured: dict[str, Any] = {"fn": handlers.read_picture, "inputs": [picture, model], "outputs": picture_answer}
-    picture.change(**pictured, trigger_mode="always_last", **PRIVATE)
-    model.change(**pictured, trigger_mode="always_last", **PRIVATE)
+    pictured |= {"trigger_mode": "always_last", "concurrency_limit": None, **PRIVATE}  # they have a line of their own
+    picture.change(**pictured)
+    model.change(**pictured)
 
     gr.api(handlers.predict_strokes, api_name="predict_strokes", queue=False)
     gr.api(handlers.predict_image, api_name="predict_image", queue=False)

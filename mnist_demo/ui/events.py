@@ -3,9 +3,11 @@
 import functools
 import inspect
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import gradio as gr
+from starlette.requests import Request
 
 from mnist_demo.errors import DataError, DemoError
 
@@ -14,6 +16,8 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden
 
 LONGEST_NAME = 64  # characters of a page's name; Gradio's have 11
 LONGEST_MESSAGE = 500  # characters; a message may repeat what was sent, which Gradio keeps until it is asked for
+
+asker: ContextVar[str] = ContextVar("asker", default="")  # the address that a server function answers
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -24,16 +28,23 @@ def session(request: gr.Request) -> str:
     return name if len(name) <= LONGEST_NAME else ""
 
 
+def address(request: gr.Request | Request) -> str:
+    """Where a request comes from; behind a proxy that does not tell it, that is the proxy."""
+    return request.client.host if request.client else ""
+
+
 def message(error: DemoError) -> str:
     """What a visitor may read of an error: not where the server keeps its files, which a DataError's remedy tells."""
     text = error.reason if isinstance(error, DataError) else str(error)
     return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}…"
 
 
-def server_function(handler: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
-    """The handler as a component's server function of its name: Gradio marks these, which it cannot do to methods."""
+def server_function(handler: Callable[[Any], dict[str, Any]]) -> Callable[[Any, gr.Request], dict[str, Any]]:
+    """The handler as a component's server function of its name: Gradio marks these, which it cannot do to methods.
+    `asker` tells it who asks."""
 
-    def call(query: Any) -> dict[str, Any]:
+    def call(query: Any, request: gr.Request) -> dict[str, Any]:
+        asker.set(address(request))
         return handler(query)
 
     call.__name__ = handler.__name__

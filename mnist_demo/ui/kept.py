@@ -11,7 +11,7 @@ from mnist_demo.checkpoints import SUFFIX, load_checkpoint, to_bytes
 from mnist_demo.errors import CheckpointError, InputError
 from mnist_demo.recipes import RECIPES
 from mnist_demo.reports import percent
-from mnist_demo.ui.events import friendly, session
+from mnist_demo.ui.events import address, friendly, session
 from mnist_demo.ui.monitor import say_changes
 from mnist_demo.ui.shelf import Shelf, Visit
 
@@ -34,7 +34,7 @@ class Handlers:
             model, record = load_checkpoint(file)
         except CheckpointError as error:
             raise InputError(str(error).replace(str(file), file.name)) from None  # its place is nobody's business
-        visit = self.shelf.visit(session(request))
+        visit = self.shelf.visit(session(request), address(request))
         key = visit.keep(model, record, "uploaded")
         status = f"{visit.trained[key].name} is here: choose it in Draw or Browse."
         return {"status": status, "passed": ""} | entry(visit, key)

@@ -10,7 +10,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from mnist_demo.errors import InputError
-from mnist_demo.ui.turns import Turns
+from mnist_demo.ui.events import address
+from mnist_demo.ui.line import Line
 
 ADDRESS = "/read"
 LONG_BYTES = 50_000  # of a drawing that takes longer than many; people's have about 3,000
@@ -41,11 +42,11 @@ def reading(read: Read) -> Route:
             if not future.done():  # or else whoever asked has gone
                 future.set_exception(answer) if isinstance(answer, Exception) else future.set_result(answer)
 
-    turns = Turns(20)
+    line = Line()
 
-    def read_slowly(drawing: Any) -> dict[str, Any]:
+    def read_slowly(drawing: Any, where: str) -> dict[str, Any]:
         try:
-            with turns.take():
+            with line.take(where):
                 return read([drawing])[0]
         except InputError as error:
             return {"error": str(error)}
@@ -57,7 +58,7 @@ def reading(read: Read) -> Route:
             return JSONResponse({"error": "A drawing must be sent as JSON."}, 400)
         is_long = len(await request.body()) > LONG_BYTES
         if is_long or (isinstance(drawing, dict) and drawing.get("every")):  # others draw meanwhile
-            return JSONResponse(await to_thread.run_sync(read_slowly, drawing))
+            return JSONResponse(await to_thread.run_sync(read_slowly, drawing, address(request)))
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         waiting.append((drawing, future))

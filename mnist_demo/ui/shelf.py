@@ -9,7 +9,7 @@ import logging
 import secrets
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ from mnist_demo.models import for_reading
 logger = logging.getLogger(__name__)
 MAX_VISITS = 1000  # that are remembered; of those that keep no model, the one idle longest is forgotten first
 MAX_TRAINED = 10  # models of a visit, about 2 MB each; the oldest is forgotten first
-MAX_KEPT = 200  # models of all visits; those of the visit idle longest are forgotten first
+MAX_KEPT = 200  # models of all visits; of the address that has most, those of the visit idle longest go first
 IDLE_SECONDS = 3600  # after which a visit's models are forgotten, though its page may still be open
 
 
@@ -35,6 +35,7 @@ IDLE_SECONDS = 3600  # after which a visit's models are forgotten, though its pa
 class Visit:
     """What belongs to one open page."""
 
+    address: str = ""  # where it comes from
     token: str = field(default_factory=lambda: secrets.token_urlsafe(16))  # the only secret of its models' keys
     trained: OrderedDict[str, Classifier] = field(default_factory=OrderedDict)  # by key
     origins: dict[str, str] = field(default_factory=dict)  # the keys of those that were taught: whose copies they are
@@ -148,18 +149,31 @@ class Shelf:
                 return own
         return None
 
-    def visit(self, session: str) -> Visit:
-        """A visit's things, made when they are first asked for; kept by none where the session has no name."""
+    def visit(self, session: str, address: str = "") -> Visit:
+        """A visit's things, made when they are first asked for; kept by none where the session has no name. It counts
+        as from the address that asked first."""
         if not session:
-            return Visit()
+            return Visit(address)
         with self._lock:
-            visit = self._visits.setdefault(session, Visit())
+            visit = self._visits.setdefault(session, Visit(address))
             self._touch(session, visit)
             while len(self._visits) > MAX_VISITS and self._forget_oldest(lambda visit: not visit.trained):
                 pass
-            while sum(len(visit.trained) for visit in self._visits.values()) > MAX_KEPT and self._forget_oldest():
+            while self._make_room():
                 pass
             return visit
+
+    def _make_room(self) -> bool:
+        """Where too many models are kept, forget a visit's; whether that was so, and there was one."""
+        kept: Counter[str] = Counter()
+        for visit in self._visits.values():
+            kept[visit.address] += len(visit.trained)
+        if kept.total() <= MAX_KEPT:
+            return False
+        most = max(kept, key=kept.__getitem__)
+        return self._forget_oldest(lambda visit: bool(visit.trained) and visit.address == most) or self._forget_oldest(
+            lambda visit: bool(visit.trained)
+        )
 
     def stop(self, session: str) -> None:
         """End a visit's training, or its wait for one."""
@@ -175,7 +189,7 @@ class Shelf:
         while self._forget_oldest(lambda other: other.used < visit.used - IDLE_SECONDS):
             pass
 
-    def _forget_oldest(self, of: Callable[[Visit], bool] = lambda visit: True) -> bool:
+    def _forget_oldest(self, of: Callable[[Visit], bool]) -> bool:
         """Forget the visit that was used longest ago, `of` those, but none that trains and never the newest; whether
         there was one."""
         for session, visit in list(self._visits.items())[:-1]:

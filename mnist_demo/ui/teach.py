@@ -12,7 +12,7 @@ from mnist_demo.errors import DemoError, InputError
 from mnist_demo.my_digits import check_consistent, parse_my_digits
 from mnist_demo.teaching import for_recipe, record_taught, was_taught
 from mnist_demo.ui import kept
-from mnist_demo.ui.events import PRIVATE, message, session
+from mnist_demo.ui.events import PRIVATE, address, message, session
 from mnist_demo.ui.hand import Hand
 from mnist_demo.ui.kept import entry
 from mnist_demo.ui.lesson import Teacher
@@ -43,7 +43,7 @@ class Handlers:
     def learn(self, key: str, event: gr.EventData, request: gr.Request) -> Iterator[tuple]:
         """For the hand and for the monitor: how far a copy of the model is in learning the digits, about five times a
         second, and at the end its entry in the list of this visit. What cannot be is told in the same place."""
-        visit = self.shelf.visit(session(request))
+        visit = self.shelf.visit(session(request), address(request))
         try:
             with visit.training():
                 yield from self._learn(visit, key, event._data)
@@ -59,7 +59,7 @@ class Handlers:
         for status in self.data.follow():
             yield {"status": status}, gr.skip()
         data = self.data.get()
-        with self.line.enter() as place:
+        with self.line.enter(visit.address) as place:
             for status in wait_for_turn(place, visit.stop):
                 yield {"status": status}, gr.skip()
             if visit.stop.is_set():

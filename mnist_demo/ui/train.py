@@ -24,7 +24,7 @@ from mnist_demo.strokes import Strokes, strokes_to_image
 from mnist_demo.training import estimate_seconds, split, with_copy
 from mnist_demo.ui import figures, kept, teach
 from mnist_demo.ui.background import Background, Busy, Report
-from mnist_demo.ui.events import PRIVATE, friendly, session
+from mnist_demo.ui.events import PRIVATE, address, friendly, session
 from mnist_demo.ui.explorer import Explorer
 from mnist_demo.ui.kept import entry
 from mnist_demo.ui.line import UPDATE_SECONDS, Line, wait_for_turn
@@ -87,7 +87,7 @@ class Handlers:
         ]
         lacks = self._lacks(name)
         words = lacks or self._describe(recipe, data, bool(problems))
-        may_start = not (problems or lacks or self.shelf.visit(session(request)).is_training)
+        may_start = not (problems or lacks or self.shelf.visit(session(request), address(request)).is_training)
         return [name, *fields, words, show_batch(recipe, data, seed), gr.Button(interactive=may_start)]
 
     def _named(self, name: str, filled: str, values: tuple) -> Values:
@@ -121,10 +121,10 @@ class Handlers:
         recipe, seed, problems = read_values(name, self._named(name, filled, values), data)
         if problem := self._lacks(name) or next(iter(problems.values()), ""):
             raise InputError(problem)
-        visit = self.shelf.visit(session(request))
+        visit = self.shelf.visit(session(request), address(request))
         with visit.training():
             data = yield from self._prepare_data(visit, recipe, data)
-            with self.line.enter() as place:
+            with self.line.enter(visit.address) as place:
                 for status in wait_for_turn(place, visit.stop):
                     yield {"status": status}
                 if visit.stop.is_set():
@@ -137,7 +137,7 @@ class Handlers:
         make = partial(self._draw_hands, mnist, recipe)
         while recipe.writers and not visit.stop.is_set():
             try:
-                return self._background.get(self, f"{recipe.writers} {mnist.checksum}", make, DRAWING)
+                return self._background.get(self, f"{recipe.writers} {mnist.checksum}", make, DRAWING, visit.address)
             except Busy as busy:
                 yield {"status": str(busy)}
                 visit.stop.wait(UPDATE_SECONDS)

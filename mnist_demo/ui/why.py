@@ -17,9 +17,10 @@ from mnist_demo.neighbours import Features, compute_features
 from mnist_demo.strokes import PEN, strokes_to_image
 from mnist_demo.ui import figures
 from mnist_demo.ui.background import Background, Busy, Report
+from mnist_demo.ui.events import asker
+from mnist_demo.ui.line import Line
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf
-from mnist_demo.ui.turns import Turns
 
 PAD = 1000.0  # the pad's side, in the unit of its strokes
 FEATURES_KEPT = 3  # networks whose training digits' features are kept, 16 MB each
@@ -34,7 +35,7 @@ class Handlers:
     data: SharedData
     _used: OrderedDict[Classifier, None] = field(default_factory=OrderedDict)  # whose features are kept, last used last
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _turns: Turns = field(default_factory=lambda: Turns(20))  # one explanation at a time: people draw meanwhile
+    _line: Line = field(default_factory=Line)  # one explanation at a time: people draw meanwhile
     _background: Background = field(default_factory=Background)
 
     def explain(self, query: Any) -> dict[str, Any]:
@@ -54,7 +55,7 @@ class Handlers:
                 return {}
             changed = _vary(strokes, what_if)
             classifier, _ = self.shelf.find_or_default(query.get("model"))
-            with self._turns.take():
+            with self._line.take(asker.get()):
                 return self._explain(classifier, image, changed, bool(query.get("all")))
         except DemoError as error:
             return {"error": str(error)}
@@ -102,7 +103,7 @@ class Handlers:
             self._note_use(classifier)
             return features
 
-        features = self._background.get(classifier, data.checksum, make, "Looking at the training digits…")
+        features = self._background.get(classifier, data.checksum, make, "Looking at the training digits…", asker.get())
         self._note_use(classifier)
         return features
 
