@@ -75,6 +75,8 @@ def main() -> int:
 
     # Before PyTorch is loaded: its threads compute alone unless told otherwise, see hardware.on_all_cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if "SPACE_ID" in os.environ:  # uvicorn believes its proxies alone where a request comes from; a Space's are inside
+        os.environ.setdefault("FORWARDED_ALLOW_IPS", "127.0.0.1,10.0.0.0/8")
     # Here, as what takes seconds to load should not delay an answer about flags.
     from mnist_demo.data import DATA_FOLDER
     from mnist_demo.ui import build_app

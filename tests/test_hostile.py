@@ -4,7 +4,6 @@ import json
 import math
 import random
 import re
-import socket
 import tempfile
 import threading
 import time
@@ -27,7 +26,7 @@ from mnist_demo.ui.gate import OTHERS
 from mnist_demo.ui.recipe_fields import values_of
 from mnist_demo.ui.unheard import LOOK_SECONDS
 from tests.conftest import ROOT, served
-from tests.wire import JOIN, NEWS, READ, SERVER_FUNCTION, Wire, find_server
+from tests.wire import JOIN, NEWS, READ, SERVER_FUNCTION, Wire, find_server, half_a_request
 
 
 @dataclass(frozen=True)
@@ -281,15 +280,6 @@ def test_one_address_has_so_many_requests_answered_at_once(address: str):
         assert answer.status_code == 429 and "try again in a moment" in answer.json()["error"]
         assert httpx.post(f"{address}{READ}", content=b"{}").status_code == 200  # drawings go on
     assert httpx.post(f"{address}{JOIN}", content=b"{}").status_code != 429
-
-
-def half_a_request(address: str, body: bytes) -> socket.socket:
-    """A request whose body never comes to its end."""
-    host, port = address.split("/")[2].split(":")
-    connection = socket.create_connection((host, int(port)))
-    head = [f"POST /{JOIN} HTTP/1.1", f"Host: {host}", "Content-Type: application/json"]
-    connection.sendall("\r\n".join([*head, "Content-Length: 99", "", ""]).encode() + body)
-    return connection
 
 
 def test_nobody_goes_past_the_queue(victim: Server):

@@ -1,23 +1,15 @@
-import time
 from asyncio import Queue as Messages
-from itertools import islice
 from typing import Any
 
 import gradio as gr
-import httpx
 import pytest
 from gradio.queueing import Queue
 from gradio.server_messages import ProcessStartsMessage
 from gradio.state_holder import StateHolder
 
-from mnist_demo.recipes import find_recipe
-from mnist_demo.ui.recipe_fields import values_of
 from mnist_demo.ui.tamed import tame
 from mnist_demo.ui.unheard import PATIENCE, Unheard
-from tests.conftest import run_async, served
-from tests.wire import JOIN, NEWS, Wire
-
-IMPATIENT = "import sys, app, mnist_demo.ui.unheard as unheard; unheard.PATIENCE = 3; sys.exit(app.main())"
+from tests.conftest import run_async
 
 
 def looked(looks: int, *pages: str, hears: int = 0) -> Queue:
@@ -60,24 +52,3 @@ def test_who_listens_however_slowly_is_never_forgotten(hears: int):
 
 def test_a_name_that_no_page_has_is_forgotten_at_once():
     assert list(looked(1, "x" * 65, "2zp1k4rdq3m").pending_messages_per_session) == ["2zp1k4rdq3m"]
-
-
-def test_a_training_that_nobody_hears_makes_room_for_the_next(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("MNIST_DEMO_TRAIN_SECONDS", "100000")
-    with served("practice", program=["-c", IMPATIENT]) as address, httpx.Client(base_url=address, timeout=60) as client:
-        wire = Wire.of(address)
-        values = values_of(find_recipe("mlp-500")) | {"epochs": 1000}
-
-        def train(page: str) -> None:
-            assert client.post(JOIN, json=wire.training(page, "mlp-500", *values.values())).is_success
-
-        def lines_until(page: str, words: str) -> int:
-            with client.stream("GET", NEWS, params={"session_hash": page}) as news:
-                return next(i for i, line in enumerate(islice(news.iter_lines(), 1000)) if words in line)
-
-        train("first")
-        lines_until("first", "images a second")  # the data are there
-        train("deaf")
-        time.sleep(1)  # so that it has the slot
-        train("patient")
-        assert lines_until("patient", "images a second") > 10  # some of which told of its place in the line

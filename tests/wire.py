@@ -1,5 +1,6 @@
 """What a page sends to the server, as data: for benchmarks with many visitors, and tests with hostile ones."""
 
+import socket
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,3 +54,13 @@ def find_server(address: str) -> psutil.Process:
     port = int(address.rstrip("/").rpartition(":")[2])
     listening = (each for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN)
     return psutil.Process(next(each.pid for each in listening if each.laddr.port == port))
+
+
+def half_a_request(address: str, body: bytes, **headers: str) -> socket.socket:
+    """A request whose body never comes to its end."""
+    host, port = address.split("/")[2].split(":")
+    connection = socket.create_connection((host, int(port)))
+    head = [f"POST /{JOIN} HTTP/1.1", f"Host: {host}", "Content-Type: application/json", "Content-Length: 99"]
+    head += [f"{name}: {value}" for name, value in headers.items()]
+    connection.sendall("\r\n".join([*head, "", ""]).encode() + body)
+    return connection

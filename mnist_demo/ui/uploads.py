@@ -20,7 +20,7 @@ def choose_folder() -> None:
     os.environ.setdefault(_FOLDER, str(Path(tempfile.gettempdir(), "mnist-demo-uploads")))
 
 
-def clean(folder: Path, most: int = MOST_BYTES, oldest: float = OLDEST_SECONDS) -> None:
+def clean(folder: Path, most: int, oldest: float) -> None:
     """Delete the files below a folder that are older than so many seconds, and beyond so many bytes the oldest."""
     files = []
     for path in folder.rglob("*"):
@@ -39,4 +39,4 @@ def clean(folder: Path, most: int = MOST_BYTES, oldest: float = OLDEST_SECONDS) 
 
 
 async def look() -> None:
-    await to_thread.run_sync(clean, Path(os.environ[_FOLDER]))
+    await to_thread.run_sync(clean, Path(os.environ[_FOLDER]), MOST_BYTES, OLDEST_SECONDS)
