@@ -27,6 +27,7 @@ from mnist_demo.training import Progress
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 SUFFIX = ".safetensors"
 FORMAT_VERSION = 1
+MAX_HEADER = 200_000  # characters of text beside the weights: those of a thousand epochs
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,8 @@ def _read(path: Path, weights: bool = True) -> tuple[dict[str, str], dict[str, T
 
 
 def _parse(path: Path, header: dict[str, str]) -> Record:
+    if (size := sum(map(len, header.values()))) > MAX_HEADER:
+        raise CheckpointError(f"{path} has a header of {size:,} characters; at most {MAX_HEADER:,} are read.")
     version = header.get("format_version")
     if version is None:
         raise CheckpointError(f"{path} is no checkpoint of mnist_demo: its header has no format_version.")
@@ -199,6 +202,8 @@ def _parse(path: Path, header: dict[str, str]) -> Record:
             raise TypeError("a value of another type than it must be")
         if not all(0 <= share <= 1 for share in (record.test_accuracy, *record.per_class_accuracy)):
             raise ValueError("an accuracy that is no share")
+        if len(record.per_class_accuracy) != 10:
+            raise ValueError(f"the accuracies of {len(record.per_class_accuracy)} digits")
         return record
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:  # InputError is a ValueError
         raise CheckpointError(f"{path} has a header that cannot be read: {error!r}") from error

@@ -137,6 +137,7 @@ def test_known_recipes_are_listed_first_in_their_order(tmp_path: Path):
         ("calibration", {"least_score": 2.0}),
         ("per_class_accuracy", [0.5, None]),
         ("test_accuracy", 5.0),
+        ("per_class_accuracy", [0.5] * 11),
     ],
 )
 def test_a_header_whose_values_are_of_other_types_is_refused(
@@ -158,6 +159,13 @@ def test_a_recipe_whose_values_are_of_other_types_is_refused(tmp_path: Path, rec
     object.__setattr__(recipe, "name", ["<b>"])
     save_checkpoint(path, recipe.build(), record_of(recipe))
     with pytest.raises(CheckpointError, match="has a header that cannot be read"):
+        load_checkpoint(path)
+
+
+def test_a_header_is_no_place_for_a_book(tmp_path: Path, recipe: Recipe):
+    record = dataclasses.replace(record_of(recipe), per_class_accuracy=[0.5] * 1_000_000)
+    save_checkpoint(path := tmp_path / "large.safetensors", recipe.build(), record)
+    with pytest.raises(CheckpointError, match=r"has a header of 5,000,\d+ characters; at most 200,000 are read\."):
         load_checkpoint(path)
 
 

@@ -4,7 +4,7 @@ import gradio as gr
 import pytest
 
 from mnist_demo.errors import DataError, InputError
-from mnist_demo.ui.events import LONGEST_MESSAGE, friendly, session
+from mnist_demo.ui.events import LONGEST_MESSAGE, address, friendly, session
 from tests.conftest import request_of
 
 
@@ -48,6 +48,20 @@ def test_a_message_repeats_little_of_what_was_sent():
 @pytest.mark.parametrize(("sent", "name"), [("2zp1k4rdq3m", "2zp1k4rdq3m"), (None, ""), ("x" * 65, "")])
 def test_a_page_has_a_short_name(sent: str | None, name: str):
     assert session(request_of(sent)) == name
+
+
+@pytest.mark.parametrize(
+    ("host", "counted"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("testclient", "testclient"),
+    ],
+)
+def test_visitors_are_counted_by_what_one_of_them_has(host: str, counted: str):
+    assert address(request_of("a page", host)) == counted
 
 
 def test_the_servers_places_are_nobodys_business():

@@ -1,5 +1,6 @@
 import threading
 import time
+from collections import Counter
 from contextlib import ExitStack
 
 import pytest
@@ -68,6 +69,19 @@ def test_turns_are_given_in_the_order_that_was_told():
         given.append(queue.give_turn())
         queue.leave(given[-1])
     assert [tickets[ticket] for ticket in given] == ["a1", "b1", "c1", "d1", "a2", "b2", "a3", "b3"]
+
+
+def test_who_comes_again_as_soon_as_they_had_their_turn_passes_nobody_who_waits():
+    queue, turns = FairQueue(), Counter[str]()
+    for address in ("a", "b", "waits", "waits"):
+        queue.enter(address)
+    for _ in range(100):
+        ticket = queue.give_turn()
+        (address,) = ticket.addresses
+        turns[address] += 1
+        queue.leave(ticket)
+        queue.enter(address)
+    assert turns == {"a": 33, "b": 33, "waits": 34}
 
 
 def test_a_full_line_sends_away_who_asked_most():

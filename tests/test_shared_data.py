@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mnist_demo.data import Data
+from mnist_demo.errors import DataError
 from mnist_demo.ui import shared_data
 from mnist_demo.ui.shared_data import SharedData
 from tests.conftest import Mirror
@@ -56,6 +57,24 @@ def test_practice_digits_stand_in_with_the_reason_until_a_retry_finds_mnist(
     assert data.get().name == "practice digits"  # not looked for unless asked to
     list(data.follow(again=True))
     assert data.get().name == "MNIST" and data.loaded.problem == ""
+
+
+def test_nobody_else_waits_while_one_looks_again(tmp_path: Path):
+    is_there, looks = threading.Event(), iter([True, False])
+
+    def download(folder: Path, report: object) -> None:
+        if not next(looks):
+            is_there.wait(30)
+        raise DataError("No mirror has it.", "Try later.")
+
+    data = SharedData(tmp_path, download)
+    assert data.get().name == "practice digits"
+    again = data.follow(again=True)
+    next(again)
+    assert list(data.follow()) == [] and data.get().name == "practice digits" and data._loading
+    is_there.set()
+    list(again)
+    assert not data._loading
 
 
 def test_a_damaged_file_is_told_and_practice_digits_stand_in(small_mnist: Path):

@@ -1,8 +1,10 @@
+from asyncio import Queue as Messages
+
 import gradio as gr
 from gradio.queueing import Queue
 from gradio.state_holder import SessionState
 
-from mnist_demo.ui.tamed import MAX_WAITING, prepare, tame
+from mnist_demo.ui.tamed import MAX_WAITING, Told, prepare, tame
 from tests.conftest import run_async
 
 
@@ -31,3 +33,14 @@ def test_the_queue_is_bounded_and_keeps_no_statistics():
     assert queue.compute_analytics_summary([{"function": "f", "status": "success", "process_time": 1.0}]) == {
         "functions": {}
     }
+
+
+def test_a_page_that_listens_is_not_forgotten_for_those_that_come_after_it():
+    told = Told(3)
+    for page in ("listens", "b", "c"):
+        told[page] = Messages()
+    for number in range(10):
+        assert told["listens"] is told["listens"]
+        told[f"new {number}"] = Messages()
+    assert list(told) == ["new 8", "listens", "new 9"]
+    assert told["never seen"].empty() and "never seen" not in told

@@ -72,9 +72,11 @@ class Background:
         with self._lock:
             ticket = self._queue.give_turn()
             make = self._waiting.pop(ticket)
-        make()
-        with self._lock:
-            self._queue.leave(ticket)
+        try:
+            make()
+        finally:
+            with self._lock:
+                self._queue.leave(ticket)
 
     def _make(self, jobs: dict[str, _Job], name: str, job: _Job, make: Callable[[Report], Any]) -> None:
         def report(status: str) -> None:
@@ -88,5 +90,5 @@ class Background:
         except _Abandoned:
             with self._lock:
                 jobs.pop(name, None)  # whoever asks now has it made anew
-        except Exception as error:
+        except BaseException as error:  # or else whoever asks waits for ever
             job.future.set_exception(error)

@@ -26,6 +26,7 @@ from mnist_demo.ui import figures
 from mnist_demo.ui.background import Background, Busy, Report
 from mnist_demo.ui.events import PRIVATE, asker, friendly, message
 from mnist_demo.ui.explorer import Explorer
+from mnist_demo.ui.line import Line
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf
 
@@ -60,6 +61,8 @@ class Handlers:
     shelf: Shelf
     data: SharedData
     _background: Background = field(default_factory=Background)
+    _looks: Line = field(default_factory=Line)
+    _files: Line = field(default_factory=Line)  # which take longer
 
     def sets(self) -> dict[str, str]:
         """The sets of digits to choose from, and what they are called."""
@@ -69,25 +72,26 @@ class Handlers:
 
     def look(self, query: Any) -> dict[str, Any]:
         """A page of the wall, counts beside each choice, and the model's score."""
-        return self._answer(query, self._look)
+        return self._answer(query, self._look, self._looks)
 
     def digit(self, query: Any) -> dict[str, Any]:
         """One digit of the set: its pixels, ten shares in percent, what every model says of it."""
-        return self._answer(query, self._digit)
+        return self._answer(query, self._digit, self._looks)
 
     def wall_file(self, query: Any) -> dict[str, Any]:
         """The wall as a PNG, in base64."""
-        return self._answer(query, self._wall_file)
+        return self._answer(query, self._wall_file, self._files)
 
     def table_file(self, query: Any) -> dict[str, Any]:
         """The model's answers for the whole set as CSV, in base64."""
-        return self._answer(query, self._table_file)
+        return self._answer(query, self._table_file, self._files)
 
-    def _answer(self, query: Any, make: Callable[[dict[str, str]], dict[str, Any]]) -> dict[str, Any]:
+    def _answer(self, query: Any, make: Callable[[dict[str, str]], dict[str, Any]], line: Line) -> dict[str, Any]:
         try:
             if not isinstance(query, dict):
                 raise InputError(f"What is chosen must be an object; got {type(query).__name__}.")
-            return make({str(name): text for name, text in query.items() if isinstance(text, str)})
+            with line.take(asker.get()):
+                return make({str(name): text for name, text in query.items() if isinstance(text, str)})
         except Busy as busy:
             return {"busy": str(busy)}
         except DemoError as error:

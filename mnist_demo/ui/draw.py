@@ -38,6 +38,7 @@ class Handlers:
     """What the Draw tab does with what it is given."""
 
     shelf: Shelf
+    line: Line = field(default_factory=Line)  # for what takes long: others draw meanwhile
     _decoding: Line = field(default_factory=lambda: Line(most=10))  # one large picture in memory at a time
 
     def read(self, drawings: list[Any]) -> list[dict[str, Any]]:
@@ -91,14 +92,15 @@ class Handlers:
         return answer
 
     @friendly
-    def predict_strokes(self, strokes: list[list[list[float]]], model: str = "") -> dict:
+    def predict_strokes(self, strokes: list[list[list[float]]], request: gr.Request, model: str = "") -> dict:
         """Read a digit drawn with a pen. strokes: a list of strokes, each a list of points [x, y], any unit, y down.
         model: one of the names that the page lists, or "" for the default. Gives digit (0 to 9, null for an empty
         drawing), probabilities (ten, for the digits 0 to 9, summing to 1), is_digit (false for what is no single digit,
         if the model can tell), digit_score (0 to 1, on which that rests), is_several (true for several digits side by
         side) and the model's name."""
         classifier = self.shelf.find(model or self.shelf.default())
-        return _as_json(classifier, classifier.predict_strokes(strokes))
+        with self.line.take(address(request)):
+            return _as_json(classifier, classifier.predict_strokes(strokes))
 
     @friendly
     def predict_image(self, image: str, request: gr.Request, model: str = "") -> dict:
@@ -108,9 +110,8 @@ class Handlers:
         what is no single digit, if the model can tell), digit_score (0 to 1, on which that rests), is_several (true for
         several digits side by side) and the model's name."""
         classifier = self.shelf.find(model or self.shelf.default())
-        content = _decode(image)
         with self._decoding.take(address(request)):
-            return _as_json(classifier, classifier.predict_image(open_picture(io.BytesIO(content))))
+            return _as_json(classifier, classifier.predict_image(open_picture(io.BytesIO(_decode(image)))))
 
 
 def _decode(image: object) -> bytes:
@@ -120,7 +121,7 @@ def _decode(image: object) -> bytes:
         raise InputError(f"The picture is too large; at most {MAX_PICTURE_BYTES // 2**20} MB are read.")
     try:
         text = re.sub(r"^data:[^,]{0,100},", "", image, flags=re.IGNORECASE)
-        return base64.b64decode("".join(text.split()), validate=True)  # many encoders break lines
+        return base64.b64decode(text.encode().translate(None, b" \t\r\n"), validate=True)  # many encoders break lines
     except (binascii.Error, ValueError):
         raise InputError("image must be a picture file as base64 text; this is no base64.") from None
 
@@ -176,4 +177,4 @@ def build(shelf: Shelf, data: SharedData) -> DrawTab:
 
     gr.api(handlers.predict_strokes, api_name="predict_strokes", queue=False)
     gr.api(handlers.predict_image, api_name="predict_image", queue=False)
-    return DrawTab(pad, model, reading(handlers.read))
+    return DrawTab(pad, model, reading(handlers.read, handlers.line))

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mnist_demo.ui.events import network
 from mnist_demo.ui.reading import ADDRESS as READ
 
 logger = logging.getLogger(__name__)
 HEALTH = "/health"  # answers as long as the server does
+UPLOAD = "/gradio_api/upload"
 _ANY = "[^/]+"
 # What the page, `gradio_client` and the API page ask for. Files: those that a visitor uploaded, no other host's.
 _SERVED = {
@@ -40,14 +42,14 @@ class Limit:
 
     body: int  # bytes
     at_once: int  # that are being answered for one address, from which a school or, behind a proxy, everybody may come
+    values: int = 1_000_000  # of a body of JSON; 300 digits of 800 points each have 720,000 brackets and commas
 
 
-DRAWINGS = Limit(1_000_000, 400)  # 20,000 points and their punctuation take a quarter of it
+DRAWINGS = Limit(1_000_000, 400, 100_000)  # 20,000 points have 60,000 brackets and commas, and a quarter of the bytes
 COMPONENTS = Limit(8_000_000, 100)  # what else parts of the page ask; a file of 300 digits has up to 5 MB
 OTHERS = Limit(16_000_000, 100)  # such as a picture of 10 MB as base64 text
 NEWS = Limit(1_000_000, 1_000)  # what tells a page something as long as it is open: one or two a page
 PAGES = Limit(1_000_000, 1_000)  # the page and its files, of which a browser asks for several at once
-MOST_VALUES = 1_000_000  # of a body of JSON: 300 digits of 800 points each have 720,000 brackets and commas
 MOST_EVENTS = 50  # of one address that wait for others of their kind
 SILENCE_SECONDS = 20.0  # for which a body may stop coming
 _QUEUED = re.compile(r"/gradio_api/(queue/join|call/)")
@@ -79,10 +81,10 @@ class Gate:
         if method not in _SERVED or not _SERVED[method].fullmatch(path):
             return await _refuse(404, "There is nothing here.")(scope, receive, send)
         headers = dict(scope["headers"])
-        if method == "POST" and not path.endswith("/upload") and b"multipart" in headers.get(b"content-type", b""):
+        if method == "POST" and path != UPLOAD and b"multipart" in headers.get(b"content-type", b""):
             return await _refuse(415, "Send this as JSON.")(scope, receive, send)  # files would be left behind
         limit = _limit(method, path)
-        address = (scope.get("client") or ("",))[0]
+        address = network((scope.get("client") or ("",))[0])
         who = address, limit
         if self._under_way[who] >= limit.at_once:
             error = f"{limit.at_once} requests from your address are being answered; try again in a moment."
@@ -92,14 +94,14 @@ class Gate:
             return await _refuse(429, error)(scope, receive, send)
         self._under_way[who] += 1
         try:
-            await self._answer(limit.body, scope, receive, send)
+            await self._answer(_Body(limit, method, path), scope, receive, send)
         finally:
             self._under_way[who] -= 1
             if not self._under_way[who]:
                 del self._under_way[who]
 
-    async def _answer(self, most: int, scope: Scope, receive: Receive, send: Send) -> None:
-        body, answered = _Body(most, scope["method"], scope["path"]), False
+    async def _answer(self, body: "_Body", scope: Scope, receive: Receive, send: Send) -> None:
+        answered = False
 
         async def receive_some() -> Message:
             return await body.receive(receive)
@@ -126,9 +128,9 @@ class Gate:
 class _Body:
     """A request's body as it comes, until it is refused."""
 
-    def __init__(self, most: int, method: str, path: str):
+    def __init__(self, limit: Limit, method: str, path: str):
         self.refused: tuple[int, str] | None = None  # status and reason
-        self._most, self._is_upload = most, path.endswith("/upload")
+        self._limit, self._is_upload = limit, path == UPLOAD
         self._taken = self._values = 0
         self._is_whole = method != "POST"  # there is none
 
@@ -145,10 +147,10 @@ class _Body:
         self._taken += len(part)
         self._values += 0 if self._is_upload else sum(map(part.count, (b"[", b"{", b",")))
         self._is_whole = not message.get("more_body", False)
-        if self._taken > self._most:
-            self.refused = 413, f"What was sent is too large; at most {self._most // 10**6} MB are read."
-        elif self._values > MOST_VALUES:  # each of which costs Gradio far more than its bytes
-            self.refused = 413, f"What was sent holds too many values; at most {MOST_VALUES:,} are read."
+        if self._taken > self._limit.body:
+            self.refused = 413, f"What was sent is too large; at most {self._limit.body // 10**6} MB are read."
+        elif self._values > self._limit.values:  # each of which costs Gradio far more than its bytes
+            self.refused = 413, f"What was sent holds too many values; at most {self._limit.values:,} are read."
         if self.refused:
             raise ValueError("The body is too large.")
         return message

@@ -1,7 +1,7 @@
 """What a visit keeps of its trainings: how Draw and Browse come to offer it, and how its files go and come back."""
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from mnist_demo.errors import CheckpointError, InputError
 from mnist_demo.recipes import RECIPES
 from mnist_demo.reports import percent
 from mnist_demo.ui.events import address, friendly, session
+from mnist_demo.ui.line import Line
 from mnist_demo.ui.monitor import say_changes
 from mnist_demo.ui.shelf import Shelf, Visit
 
@@ -23,6 +24,7 @@ class Handlers:
     """What the page asks about the networks of a visit."""
 
     shelf: Shelf
+    _uploads: Line = field(default_factory=Line)
 
     @friendly
     def upload(self, path: str, request: gr.Request) -> dict[str, Any]:
@@ -31,7 +33,8 @@ class Handlers:
         if file.stat().st_size > MAX_UPLOAD_BYTES:
             raise InputError(f"{file.name} is too large; a network of this project has at most 3 MB.")
         try:
-            model, record = load_checkpoint(file)
+            with self._uploads.take(address(request)):
+                model, record = load_checkpoint(file)
         except CheckpointError as error:
             raise InputError(str(error).replace(str(file), file.name)) from None  # its place is nobody's business
         visit = self.shelf.visit(session(request), address(request))

@@ -30,6 +30,7 @@ class FairQueue:
     def __init__(self) -> None:
         self._tickets: list[Ticket] = []  # as they came, those that have their turn included
         self._round = 0  # of the latest turn
+        self._had_turns: set[str] = set()  # addresses in this round
 
     def __contains__(self, ticket: Ticket) -> bool:
         return ticket in self._tickets
@@ -53,18 +54,30 @@ class FairQueue:
         """Those who wait, next first."""
         return sorted((ticket for ticket in self._tickets if not ticket.has_turn), key=lambda ticket: ticket.round)
 
+    def give_turns(self, most: int) -> list[Ticket]:
+        """To those who are next, whose turns end at once."""
+        given = [self._give(ticket) for ticket in self.waiting()[:most]]
+        for ticket in given:
+            self._tickets.remove(ticket)
+        return given
+
     def count_turns(self) -> int:
         return sum(ticket.has_turn for ticket in self._tickets)
 
     def give_turn(self) -> Ticket:
         """To who is next; somebody must wait."""
-        ticket = self.waiting()[0]
+        return self._give(self.waiting()[0])
+
+    def _give(self, ticket: Ticket) -> Ticket:
         ticket.has_turn = True
-        self._round = max(self._round, ticket.round)
+        if ticket.round > self._round:
+            self._round, self._had_turns = ticket.round, set()
+        self._had_turns |= ticket.addresses
         return ticket
 
     def _next_round(self, address: str) -> int:
-        return max([self._round, *(ticket.round + 1 for ticket in self._tickets if address in ticket.addresses)])
+        first = self._round + (address in self._had_turns)
+        return max([first, *(ticket.round + 1 for ticket in self._tickets if address in ticket.addresses)])
 
 
 class Line:

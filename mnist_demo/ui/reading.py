@@ -11,27 +11,26 @@ from starlette.routing import Route
 
 from mnist_demo.errors import InputError
 from mnist_demo.ui.events import address
-from mnist_demo.ui.line import Line
+from mnist_demo.ui.line import FairQueue, Line, Ticket
 
 ADDRESS = "/read"
-LONG_BYTES = 50_000  # of a drawing that takes longer than many; people's have about 3,000
+LONG_BYTES = 10_000  # of a drawing that takes longer than many; people's have about 3,000
 AT_ONCE = 8  # drawings that are read together; more bring the network nothing, and hold up who comes next
 
 Read = Callable[[list[Any]], list[dict[str, Any]]]
 
 
-def reading(read: Read) -> Route:
+def reading(read: Read, line: Line) -> Route:
     """What answers pads, each with a drawing as JSON: `read` is given those that wait, whatever was sent, and gives the
     answer for each.
 
     A drawing that comes alone is read at once; those that come meanwhile are read together, as a network needs less
-    time for several at once.
+    time for several at once, in an order that is fair to addresses. What takes long is read in a thread, in the `line`.
     """
-    waiting: list[tuple[Any, asyncio.Future]] = []
+    queue, waiting = FairQueue(), dict[Ticket, tuple[Any, asyncio.Future]]()
 
     def read_some() -> None:
-        some = waiting[:AT_ONCE]
-        del waiting[:AT_ONCE]
+        some = [waiting.pop(ticket) for ticket in queue.give_turns(AT_ONCE)]
         if waiting:
             asyncio.get_running_loop().call_soon(read_some)
         try:
@@ -41,8 +40,6 @@ def reading(read: Read) -> Route:
         for (_, future), answer in zip(some, answers, strict=True):
             if not future.done():  # or else whoever asked has gone
                 future.set_exception(answer) if isinstance(answer, Exception) else future.set_result(answer)
-
-    line = Line()
 
     def read_slowly(drawing: Any, where: str) -> dict[str, Any]:
         try:
@@ -61,7 +58,7 @@ def reading(read: Read) -> Route:
             return JSONResponse(await to_thread.run_sync(read_slowly, drawing, address(request)))
         loop = asyncio.get_running_loop()
         future = loop.create_future()
-        waiting.append((drawing, future))
+        waiting[queue.enter(address(request))] = drawing, future
         if len(waiting) == 1:
             loop.call_soon(read_some)
         return JSONResponse(await future)

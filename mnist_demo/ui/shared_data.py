@@ -50,7 +50,7 @@ class SharedData:
             if wanted and not self._loading:
                 self._loading = True
                 threading.Thread(target=self._load, name="load data", daemon=True).start()
-        while self._loading:
+        while self._loading and (again or self.loaded is None):
             yield self._status
             time.sleep(POLL_SECONDS)
 

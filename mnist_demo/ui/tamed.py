@@ -13,6 +13,8 @@ from gradio.queueing import Queue
 from gradio.state_holder import SessionState
 from gradio.utils import LRUCache
 
+from mnist_demo.ui.events import address as address_of
+
 PAGES_TOLD = 2000  # as many pages' messages as Gradio keeps
 MAX_WAITING = 400  # events of all visitors that wait for others of their kind, each with what was sent
 
@@ -21,7 +23,14 @@ _NO_STATISTICS = {"GRADIO_ANALYTICS_MAX_EVENTS": "1", "GRADIO_ANALYTICS_CACHE_FR
 
 
 class Told(LRUCache):
-    """What pages are to be told. Gradio's own fails for a page that it has forgotten, and the whole queue with it."""
+    """What pages are to be told. Gradio's own fails for a page that it has forgotten, and the whole queue with it; and
+    it forgets whose first event is longest ago, though they listen."""
+
+    def __getitem__(self, page: str) -> Messages:
+        messages = super().__getitem__(page)
+        if page in self:
+            self.move_to_end(page)
+        return messages
 
     def __missing__(self, page: str) -> Messages:
         return Messages()  # which nobody hears
@@ -34,7 +43,7 @@ class Told(LRUCache):
 def count_waiting(queue: Queue, address: str) -> int:
     """How many events that came from the address wait for others of their kind."""
     waiting = (event for kind in queue.event_queue_per_concurrency_id.values() for event in kind.queue)
-    return sum(event.request.client is not None and event.request.client.host == address for event in waiting)
+    return sum(address_of(event.request) == address for event in waiting)
 
 
 async def _fetch_nothing(url: str, cache_dir: str) -> NoReturn:

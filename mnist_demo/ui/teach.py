@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
@@ -12,7 +12,7 @@ from mnist_demo.errors import DemoError, InputError
 from mnist_demo.my_digits import check_consistent, parse_my_digits
 from mnist_demo.teaching import for_recipe, record_taught, was_taught
 from mnist_demo.ui import kept
-from mnist_demo.ui.events import PRIVATE, address, message, session
+from mnist_demo.ui.events import PRIVATE, address, asker, message, session
 from mnist_demo.ui.hand import Hand
 from mnist_demo.ui.kept import entry
 from mnist_demo.ui.lesson import Teacher
@@ -31,11 +31,13 @@ class Handlers:
     data: SharedData
     line: Line
     max_seconds: float  # after which a teaching is stopped
+    _files: Line = field(default_factory=Line)
 
     def check(self, query: Any) -> dict[str, Any]:
         """The digits of a file, all of them or an error."""
         try:
-            digits = parse_my_digits(_content(query))
+            with self._files.take(asker.get()):
+                digits = parse_my_digits(_content(query))
             return {"digits": [{"label": digit.label, "strokes": digit.strokes} for digit in digits]}
         except InputError as error:
             return {"error": str(error)}
@@ -51,7 +53,8 @@ class Handlers:
             yield {"status": message(error), "ended": True}, gr.skip()
 
     def _learn(self, visit: Visit, key: str, sent: Any) -> Iterator[tuple]:
-        digits = parse_my_digits(_content(sent))
+        with self._files.take(visit.address):
+            digits = parse_my_digits(_content(sent))
         check_consistent(digits)
         self.shelf.find(key)  # or else it may be anything
         origin = visit.origins.get(key, key)  # a network that was taught has seen the digits it would be judged by

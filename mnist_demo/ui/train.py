@@ -52,6 +52,7 @@ class Handlers:
     max_seconds: float
     device: str = "cpu"
     _background: Background = field(default_factory=Background)
+    _checks: Line = field(default_factory=Line)
 
     def choices(self) -> list[tuple[str, str]]:
         """What the recipes are called, and their names; those whose data are absent say so."""
@@ -86,9 +87,11 @@ class Handlers:
             for field, value in named.items()
         ]
         lacks = self._lacks(name)
-        words = lacks or self._describe(recipe, data, bool(problems))
+        with self._checks.take(address(request)):
+            words = lacks or self._describe(recipe, data, bool(problems))
+            batch = show_batch(recipe, data, seed)
         may_start = not (problems or lacks or self.shelf.visit(session(request), address(request)).is_training)
-        return [name, *fields, words, show_batch(recipe, data, seed), gr.Button(interactive=may_start)]
+        return [name, *fields, words, batch, gr.Button(interactive=may_start)]
 
     def _named(self, name: str, filled: str, values: tuple) -> Values:
         """The values of the fields by name, where they are of this recipe: who is quick has chosen another than is
@@ -235,6 +238,7 @@ def build(
         "fn": handlers.check,
         "inputs": [recipe, filled, *fields],
         "outputs": [filled, *fields, words, batch, start],
+        "concurrency_limit": None,  # it has a line of its own
         **PRIVATE,
     }
     loaded = tab.select(handlers.load, None, words, concurrency_limit=None, **PRIVATE)
@@ -248,7 +252,7 @@ def build(
     training.then(**check)
     training.then(networks.offer, picker, [picker, explorer], queue=False, **PRIVATE)
     stop.click(handlers.stop, None, None, queue=False, **PRIVATE)
-    uploaded = upload.upload(networks.upload, upload, monitor, **PRIVATE)
+    uploaded = upload.upload(networks.upload, upload, monitor, concurrency_limit=None, **PRIVATE)
     uploaded.then(networks.offer, picker, [picker, explorer], queue=False, **PRIVATE)
     monitor.select(networks.use, None, picker, queue=False, **PRIVATE)
     teaching = teach.Handlers(shelf, data, line, max_seconds)

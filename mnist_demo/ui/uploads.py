@@ -11,6 +11,7 @@ from anyio import to_thread
 
 LOOK_SECONDS = 10.0  # between two looks
 MOST_BYTES = 1_000_000_000  # of all together
+MOST_FILES = 10_000
 OLDEST_SECONDS = 1200.0
 _FOLDER = "GRADIO_TEMP_DIR"  # the variable that names the folder to Gradio
 
@@ -20,23 +21,24 @@ def choose_folder() -> None:
     os.environ.setdefault(_FOLDER, str(Path(tempfile.gettempdir(), "mnist-demo-uploads")))
 
 
-def clean(folder: Path, most: int, oldest: float) -> None:
-    """Delete the files below a folder that are older than so many seconds, and beyond so many bytes the oldest."""
+def clean(folder: Path, most_bytes: int, most_files: int, oldest: float) -> None:
+    """Delete the files below a folder that are older than so many seconds, and the oldest beyond so many bytes or
+    files."""
     files = []
     for path in folder.rglob("*"):
         with suppress(OSError):  # another has deleted it
             if path.is_file() and not path.is_symlink():
                 stat = path.stat()
                 files.append((stat.st_mtime, stat.st_size, path))
-    total, now = sum(size for _, size, _ in files), time.time()
+    total, count, now = sum(size for _, size, _ in files), len(files), time.time()
     for changed, size, path in sorted(files):
-        if total <= most and changed > now - oldest:
+        if total <= most_bytes and count <= most_files and changed > now - oldest:
             break
         with suppress(OSError):
             path.unlink()
-            total -= size
+            total, count = total - size, count - 1
             path.parent.rmdir()  # where it is empty
 
 
 async def look() -> None:
-    await to_thread.run_sync(clean, Path(os.environ[_FOLDER]), MOST_BYTES, OLDEST_SECONDS)
+    await to_thread.run_sync(clean, Path(os.environ[_FOLDER]), MOST_BYTES, MOST_FILES, OLDEST_SECONDS)

@@ -49,13 +49,13 @@ class Handlers:
         try:
             if not isinstance(query, dict):
                 raise InputError(f"A question must be an object with strokes and model; got {type(query).__name__}.")
-            strokes, what_if = query.get("strokes"), query.get("what_if") or {}
-            image = strokes_to_image(strokes)  # type: ignore[arg-type]  # it checks
-            if not image.any():
-                return {}
-            changed = _vary(strokes, what_if)
-            classifier, _ = self.shelf.find_or_default(query.get("model"))
             with self._line.take(asker.get()):
+                strokes, what_if = query.get("strokes"), query.get("what_if") or {}
+                image = strokes_to_image(strokes)  # type: ignore[arg-type]  # it checks
+                if not image.any():
+                    return {}
+                changed = _vary(strokes, what_if)
+                classifier, _ = self.shelf.find_or_default(query.get("model"))
                 return self._explain(classifier, image, changed, bool(query.get("all")))
         except DemoError as error:
             return {"error": str(error)}

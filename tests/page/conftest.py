@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import chromium, find_chromium, watch
 
-expect.set_options(timeout=120_000)  # of a condition that comes true at once on a machine that is not busy
+expect.set_options(timeout=30_000)  # of a condition that comes true at once on a machine that is not busy
 
 NO_BROWSER = "NO BROWSER: the page was not tested. Install Chromium (Debian: apt-get install chromium)."
 
