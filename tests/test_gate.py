@@ -7,7 +7,7 @@ import httpx
 import pytest
 from starlette.responses import JSONResponse
 
-from mnist_demo.ui.gate import COMPONENTS, DRAWINGS, MOST_EVENTS, NEWS, OTHERS, Gate
+from mnist_demo.ui.gate import CALLS, COMPONENTS, DRAWINGS, MOST_EVENTS, NEWS, OTHERS, Gate
 from tests.conftest import run_async
 from tests.wire import JOIN, READ, SERVER_FUNCTION
 
@@ -20,7 +20,8 @@ def chunks(size: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize(
-    ("path", "limit"), [(READ, DRAWINGS.body), (SERVER_FUNCTION, COMPONENTS.body), (ENDPOINT, OTHERS.body)]
+    ("path", "limit"),
+    [(READ, DRAWINGS.body), (SERVER_FUNCTION, COMPONENTS.body), (ENDPOINT, CALLS.body), (JOIN, OTHERS.body)],
 )
 @pytest.mark.parametrize("told", [True, False])
 def test_what_is_too_large_is_refused(address: str, path: str, limit: int, told: bool):
@@ -58,7 +59,7 @@ def test_what_is_no_call_of_a_server_function_is_refused(address: str, body: str
 
 @pytest.mark.parametrize(
     ("path", "most"),
-    [(JOIN, 1_000_000), (READ, 100_000), ("gradio_api/run/upload", 1_000_000), ("gradio_api/call/upload", 1_000_000)],
+    [(JOIN, 1_000_000), (READ, 100_000), ("gradio_api/run/upload", 100_000), ("gradio_api/call/upload", 100_000)],
 )
 def test_a_body_of_very_many_values_is_refused(address: str, path: str, most: int):
     body = b"[" + b"[]," * (most // 2) + b"[]]"

@@ -9,7 +9,7 @@ import torch
 
 from mnist_demo.checkpoints import load_checkpoint, to_bytes
 from mnist_demo.data import Data
-from mnist_demo.my_digits import MAX_DIGITS, MyDigit, write_my_digits
+from mnist_demo.my_digits import MAX_DIGITS, MyDigit, parse_my_digits, write_my_digits
 from mnist_demo.practice import practice_paths
 from mnist_demo.ui.line import Line
 from mnist_demo.ui.shared_data import Loaded, SharedData
@@ -101,8 +101,8 @@ def test_a_drawing_with_two_labels_is_told(handlers: Handlers):
 
 
 def test_a_file_that_was_checked_comes_back_as_digits(handlers: Handlers):
-    checked = handlers.check({"content": write_my_digits(digits(2))})["digits"]
-    assert [MyDigit.check(digit["strokes"], digit["label"]) for digit in checked] == digits(2)
+    checked = handlers.check({"content": write_my_digits(digits(2))})
+    assert parse_my_digits(checked["content"]) == digits(2)
 
 
 def test_a_model_that_is_gone_is_told(handlers: Handlers):

@@ -46,13 +46,15 @@ class Limit:
 
 
 DRAWINGS = Limit(1_000_000, 400, 100_000)  # 20,000 points have 60,000 brackets and commas, and a quarter of the bytes
-COMPONENTS = Limit(8_000_000, 100)  # what else parts of the page ask; a file of 300 digits has up to 5 MB
-OTHERS = Limit(16_000_000, 100)  # such as a picture of 10 MB as base64 text
+COMPONENTS = Limit(8_000_000, 60)  # what else parts of the page ask; a file of 300 digits has up to 5 MB
+CALLS = Limit(16_000_000, 20, 100_000)  # of programs, without the queue: a drawing, a picture of 10 MB as base64 text
+OTHERS = Limit(16_000_000, 50)  # events, which `gradio_client` sends the same in, and uploads
 NEWS = Limit(1_000_000, 1_000)  # what tells a page something as long as it is open: one or two a page
 PAGES = Limit(1_000_000, 1_000)  # the page and its files, of which a browser asks for several at once
 MOST_EVENTS = 50  # of one address that wait for others of their kind
 SILENCE_SECONDS = 20.0  # for which a body may stop coming
 _QUEUED = re.compile(r"/gradio_api/(queue/join|call/)")
+_IS_CALL = re.compile(r"/gradio_api/(run|call)/.+")
 _IS_NEWS = re.compile(r"/gradio_api/(upload_progress|queue/data|heartbeat/.+|call/.+)")
 
 
@@ -157,9 +159,10 @@ class _Body:
 
 
 def _limit(method: str, path: str) -> Limit:
-    if method == "POST":
-        return DRAWINGS if path == READ else COMPONENTS if "/component_server" in path else OTHERS
-    return NEWS if _IS_NEWS.fullmatch(path) else PAGES
+    if method != "POST":
+        return NEWS if _IS_NEWS.fullmatch(path) else PAGES
+    kinds = {READ: DRAWINGS, "/gradio_api/component_server": COMPONENTS}
+    return CALLS if _IS_CALL.fullmatch(path) else kinds.get(path.rstrip("/"), OTHERS)
 
 
 def _refuse(status: int, error: str) -> JSONResponse:

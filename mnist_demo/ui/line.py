@@ -7,8 +7,8 @@ is fair queueing (J. Nagle, "On packet switches with infinite storage", RFC 970,
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from threading import Condition, Event
+from dataclasses import dataclass, field
+from threading import Event, Lock
 
 from mnist_demo.errors import InputError
 
@@ -22,6 +22,7 @@ class Ticket:
     addresses: set[str]  # of those who wait for the same
     round: int
     has_turn: bool = False
+    called: Event = field(default_factory=Event)  # to their turn, or away
 
 
 class FairQueue:
@@ -87,43 +88,47 @@ class Line:
     def __init__(self, slots: int = 1, most: int = 20):
         self._slots, self._most = slots, most
         self._queue = FairQueue()
-        self._moved = Condition()
+        self._lock = Lock()
 
     @contextmanager
     def enter(self, address: str) -> Iterator[Callable[[], int]]:
         """A place in the line, until the end of the block. Gives what tells its number, from 1 for who is next to have
         a turn; 0 is one's turn. That raises InputError where there is no place any more."""
-        with self._moved:
-            ticket = self._queue.enter(address)
-            self._move()
-
-        def place() -> int:
-            with self._moved:
-                if ticket not in self._queue:
-                    raise InputError("Too many wait for this already; try again in some minutes.")
-                return 0 if ticket.has_turn else self._queue.waiting().index(ticket) + 1
-
-        try:
-            yield place
-        finally:
-            with self._moved:
-                self._queue.leave(ticket)
-                self._move()
+        with self._enter(address) as ticket:
+            yield lambda: self._place(ticket)
 
     @contextmanager
     def take(self, address: str) -> Iterator[None]:
         """One's turn, waited for, until the end of the block. Raises InputError where there is no place to wait."""
-        with self.enter(address) as place:
-            with self._moved:
-                self._moved.wait_for(lambda: not place())
+        with self._enter(address) as ticket:
+            ticket.called.wait()
+            self._place(ticket)
             yield
+
+    @contextmanager
+    def _enter(self, address: str) -> Iterator[Ticket]:
+        with self._lock:
+            ticket = self._queue.enter(address)
+            self._move()
+        try:
+            yield ticket
+        finally:
+            with self._lock:
+                self._queue.leave(ticket)
+                self._move()
+
+    def _place(self, ticket: Ticket) -> int:
+        with self._lock:
+            if ticket not in self._queue:
+                raise InputError("Too many wait for this already; try again in some minutes.")
+            return 0 if ticket.has_turn else self._queue.waiting().index(ticket) + 1
 
     def _move(self) -> None:
         while self._queue.waiting() and self._queue.count_turns() < self._slots:
-            self._queue.give_turn()
+            self._queue.give_turn().called.set()
         while len(waiting := self._queue.waiting()) > self._most:
             self._queue.leave(waiting[-1])
-        self._moved.notify_all()
+            waiting[-1].called.set()
 
 
 def wait_for_turn(place: Callable[[], int], stop: Event) -> Iterator[str]:

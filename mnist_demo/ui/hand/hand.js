@@ -98,7 +98,7 @@ find('.upload input').addEventListener('change', async (event) => {
   if (checked.error) return say('.notice', checked.error);
   const known = new Set(mine().map(({ strokes }) => JSON.stringify(strokes)));
   const before = mine();
-  const added = checked.digits.filter(({ strokes }) => known.size !== known.add(JSON.stringify(strokes)).size);
+  const added = JSON.parse(checked.content).digits.filter(({ strokes }) => known.size !== known.add(JSON.stringify(strokes)).size);
   if (known.size > props.most) return say('.notice', `These would make ${known.size} digits; there may be ${props.most}. Delete some first. Nothing was taken.`);
   const lasts = keepMine([...before, ...added]);
   say('.notice', `${added.length === 1 ? '1 digit was' : `${added.length} digits were`} added.${lasts ? '' : ' This browser keeps them until the page is closed.'}`);
