@@ -80,7 +80,11 @@ async def take_whole(scope: Any, receive: Any, send: Any) -> None:
 
 
 def ask_gate(gate: Gate, *parts: bytes) -> tuple[int, dict]:
-    """The gate's answer to an event that comes in these parts, and then no more comes."""
+    return run_async(ask_from(gate, "one", *parts))
+
+
+async def ask_from(gate: Gate, address: str, *parts: bytes) -> tuple[int, dict]:
+    """The gate's answer to an event that comes from there in these parts, and then no more comes."""
     coming = iter(parts)
     answer = httpx.Response(500)
 
@@ -95,8 +99,8 @@ def ask_gate(gate: Gate, *parts: bytes) -> tuple[int, dict]:
         else:
             answer._content = message["body"]
 
-    scope = {"type": "http", "method": "POST", "path": f"/{JOIN}", "client": ("one", 1), "headers": []}
-    run_async(gate(scope, receive, send))
+    scope = {"type": "http", "method": "POST", "path": f"/{JOIN}", "client": (address, 1), "headers": []}
+    await gate(scope, receive, send)
     return answer.status_code, answer.json()
 
 
@@ -104,6 +108,21 @@ def test_a_body_that_stops_coming_is_refused(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("mnist_demo.ui.gate.SILENCE_SECONDS", 0.1)
     status, told = ask_gate(Gate(take_whole), b'{"data":', b" [")
     assert status == 408 and told["error"].startswith("Nothing came for ")
+
+
+def test_the_bodies_of_one_address_have_so_much_room_together(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("mnist_demo.ui.gate.SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr("mnist_demo.ui.gate.MOST_BYTES", 1000)
+    gate = Gate(take_whole)
+
+    async def ask_both(first: str, second: str) -> list[int]:
+        """With 600 bytes each, which never end."""
+        asked = [ask_from(gate, address, b"x" * 600) for address in (first, second)]
+        return [status for status, _ in await asyncio.gather(*asked)]
+
+    assert sorted(run_async(ask_both("one", "one"))) == [408, 429]
+    assert run_async(ask_both("one", "two")) == [408, 408]
+    assert not gate._bytes and not gate._under_way
 
 
 def test_one_address_has_so_many_events_in_the_queue():

@@ -8,8 +8,9 @@ import asyncio
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -51,6 +52,7 @@ CALLS = Limit(16_000_000, 20, 100_000)  # of programs, without the queue: a draw
 OTHERS = Limit(16_000_000, 50)  # events, which `gradio_client` sends the same in, and uploads
 NEWS = Limit(1_000_000, 1_000)  # what tells a page something as long as it is open: one or two a page
 PAGES = Limit(1_000_000, 1_000)  # the page and its files, of which a browser asks for several at once
+MOST_BYTES = 100_000_000  # of bodies of one address that are read or answered; each takes several times its memory
 MOST_EVENTS = 50  # of one address that wait for others of their kind
 SILENCE_SECONDS = 20.0  # for which a body may stop coming
 _QUEUED = re.compile(r"/gradio_api/(queue/join|call/)")
@@ -71,6 +73,7 @@ class Gate:
         self.app = app
         self._count_waiting = count_waiting
         self._under_way: Counter[tuple[str, Limit]] = Counter()  # by address and kind
+        self._bytes: Counter[str] = Counter()  # by address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -94,13 +97,18 @@ class Gate:
         if _QUEUED.match(path) and method == "POST" and self._count_waiting(address) >= MOST_EVENTS:
             error = f"{MOST_EVENTS} requests from your address wait already; try again in a moment."
             return await _refuse(429, error)(scope, receive, send)
+        body = _Body(limit, method, path, lambda size: self._take(address, size))
         self._under_way[who] += 1
         try:
-            await self._answer(_Body(limit, method, path), scope, receive, send)
+            await self._answer(body, scope, receive, send)
         finally:
-            self._under_way[who] -= 1
-            if not self._under_way[who]:
-                del self._under_way[who]
+            _subtract(self._under_way, who, 1)
+            _subtract(self._bytes, address, body.taken)
+
+    def _take(self, address: str, size: int) -> bool:
+        """Count bytes of a body as they come; whether they may be kept."""
+        self._bytes[address] += size
+        return self._bytes[address] <= MOST_BYTES
 
     async def _answer(self, body: "_Body", scope: Scope, receive: Receive, send: Send) -> None:
         answered = False
@@ -130,10 +138,10 @@ class Gate:
 class _Body:
     """A request's body as it comes, until it is refused."""
 
-    def __init__(self, limit: Limit, method: str, path: str):
+    def __init__(self, limit: Limit, method: str, path: str, take: Callable[[int], bool]):
         self.refused: tuple[int, str] | None = None  # status and reason
         self._limit, self._is_upload = limit, path == UPLOAD
-        self._taken = self._values = 0
+        self._take, self.taken, self._values = take, 0, 0
         self._is_whole = method != "POST"  # there is none
 
     async def receive(self, receive: Receive) -> Message:
@@ -146,16 +154,26 @@ class _Body:
             self.refused = 408, f"Nothing came for {SILENCE_SECONDS:.0f} s; send the rest sooner."
             raise ValueError("The body stopped coming.") from None
         part = message.get("body", b"")
-        self._taken += len(part)
+        self.taken += len(part)
+        has_room = self._take(len(part))
         self._values += 0 if self._is_upload else sum(map(part.count, (b"[", b"{", b",")))
         self._is_whole = not message.get("more_body", False)
-        if self._taken > self._limit.body:
+        if self.taken > self._limit.body:
             self.refused = 413, f"What was sent is too large; at most {self._limit.body // 10**6} MB are read."
         elif self._values > self._limit.values:  # each of which costs Gradio far more than its bytes
             self.refused = 413, f"What was sent holds too many values; at most {self._limit.values:,} are read."
+        elif not has_room:
+            self.refused = 429, f"{MOST_BYTES // 10**6} MB from your address are being read; try again in a moment."
         if self.refused:
             raise ValueError("The body is too large.")
         return message
+
+
+def _subtract(counter: Counter[Any], key: Hashable, count: int) -> None:
+    """So that nothing stays of those who have gone."""
+    counter[key] -= count
+    if not counter[key]:
+        del counter[key]
 
 
 def _limit(method: str, path: str) -> Limit:
