@@ -44,7 +44,7 @@ _LAUNCH: dict[str, Any] = {
     "show_error": False,
     "enable_monitoring": False,
     "pwa": False,
-    "max_threads": 100,  # of which those who wait in our lines take 50 at most
+    "max_threads": 250,  # of which those who wait in our lines take 200 at most
     "max_file_size": "10mb",
     "state_session_capacity": GRADIO_REMEMBERS,
 }

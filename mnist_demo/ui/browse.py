@@ -61,7 +61,7 @@ class Handlers:
     shelf: Shelf
     data: SharedData
     _background: Background = field(default_factory=Background)
-    _looks: Line = field(default_factory=Line)
+    _looks: Line = field(default_factory=lambda: Line(most=50))  # many look at once
     _files: Line = field(default_factory=Line)  # which take longer
 
     def sets(self) -> dict[str, str]:
