@@ -75,7 +75,7 @@ async def soak(visits: Visits, people: int, minutes: float) -> list[Row]:
         ),
         at_most("errors, of any kind", errors, 0, "{:.0f}".format),
         at_most("processes left", left, 0, "{:.0f}".format),
-        at_most("threads more than before (Gradio's pool has 40)", more, 40, "{:.0f}".format),
+        at_most("threads more than before", more, 40, "{:.0f}".format),
     ]
 
 
