@@ -44,6 +44,7 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(uploads))
         patch.setenv("MNIST_DEMO_TRAIN_SECONDS", "20")
+        patch.setenv("MALLOC_ARENA_MAX", "2")  # or glibc keeps what threads freed in pools of theirs, as if it grew
         with served("practice", may_complain=True) as address:
             yield Server(address, find_server(address), uploads)
 
