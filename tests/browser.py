@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Page, Request, expect, sync_playwright
 
 from mnist_demo.strokes import Strokes
 
@@ -15,6 +15,7 @@ FLAGS = [
 ]
 
 READY = "#pad .examples button"  # the last thing that the pad makes
+PAD = "#pad canvas"
 # Gradio gives up its open questions when a page is left, and reports that as errors, which nobody is there to see.
 _BE_QUIET_WHEN_LEFT = """addEventListener('beforeunload', () => {
   console.error = () => {};
@@ -60,6 +61,16 @@ def open_pad(page: Page, address: str) -> None:
     """Open the address and wait until one can draw."""
     page.goto(address)
     page.wait_for_selector(READY)
+    find_pad(page)
+
+
+def find_pad(page: Page) -> FloatRect:
+    """Where the pad is, once it keeps its place and nothing covers it: Gradio loads a page's parts in any order, and
+    lays a sheet over all of them until the last has come."""
+    page.locator(PAD).click(trial=True)
+    box = page.locator(PAD).bounding_box()
+    assert box
+    return box
 
 
 def choose(page: Page, picker: str, option: str) -> None:
@@ -100,9 +111,7 @@ def draw_with_touch(page: Page, strokes: Strokes) -> None:
 
 
 def _on_screen(page: Page, strokes: Strokes) -> list[list[tuple[float, float]]]:
-    page.locator("#pad canvas").scroll_into_view_if_needed()
-    box = page.locator("#pad canvas").bounding_box()
-    assert box
+    box = find_pad(page)
     return [
         [(box["x"] + box["width"] * (0.25 + x / 200), box["y"] + box["height"] * (0.2 + y / 180)) for x, y in stroke]
         for stroke in strokes

@@ -52,13 +52,15 @@ let last = 0;
 requestAnimationFrame(function frame(now) {
   if (last) heard.frames.push(now - last);
   last = now;
+  heard.ready ||= canDraw() && now;
   requestAnimationFrame(frame);
 });
-new MutationObserver((_, observer) => {
-  if (!document.querySelector('#pad .examples button')) return; // the last thing that the pad makes
-  heard.ready = performance.now();
-  observer.disconnect();
-}).observe(document, { childList: true, subtree: true });
+function canDraw() {
+  const pad = document.querySelector('#pad canvas');
+  if (!pad || !document.querySelector('#pad .examples button')) return false; // the last thing that the pad makes
+  const { x, y, width, height } = pad.getBoundingClientRect();
+  return document.elementFromPoint(x + width / 2, y + height / 2) === pad; // which Gradio covers while it loads
+}
 """
 
 

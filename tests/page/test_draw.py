@@ -10,7 +10,7 @@ from mnist_demo.checkpoints import list_checkpoints
 from mnist_demo.nondigits import SYMBOLS
 from mnist_demo.practice import DESIGNS, design_strokes, smooth
 from mnist_demo.strokes import Strokes
-from tests.browser import choose, draw_with_mouse, draw_with_touch, expect_answer, open_pad, watch
+from tests.browser import choose, draw_with_mouse, draw_with_touch, expect_answer, find_pad, open_pad, watch
 from tests.conftest import served
 
 DIGITS = [[name for name, (digit, _) in DESIGNS.items() if digit == each] for each in range(10)]
@@ -65,8 +65,7 @@ def test_what_is_no_digit_is_not_read(page: Page, strokes: Strokes, remark: str)
 
 
 def test_the_answer_moves_with_the_pen(page: Page):
-    box = page.locator("#pad canvas").bounding_box()
-    assert box
+    box = find_pad(page)
     page.mouse.move(box["x"] + 100, box["y"] + 60)
     page.mouse.down()
     page.mouse.move(box["x"] + 250, box["y"] + 60, steps=10)
@@ -132,8 +131,7 @@ def test_undo_and_clear_by_button_and_by_key(page: Page):
 
 def test_a_palm_is_not_the_pen(phone: Page):
     device = phone.context.new_cdp_session(phone)
-    box = phone.locator("#pad canvas").bounding_box()
-    assert box
+    box = find_pad(phone)
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 4
 
     def pen(kind: str, **more: Any) -> None:
@@ -250,6 +248,18 @@ def test_a_drawing_outlives_its_server_and_its_page(browser: Browser):
         page.close()
 
 
+def test_who_listens_late_is_told_what_the_drawing_is(page: Page):
+    draw_with_mouse(page, SEVEN)
+    expect_answer(page, "7")
+    told = page.evaluate("""() => {
+      let told = [];
+      document.addEventListener('answer', ({ detail }) => told.push([detail.shown, detail.settled]));
+      document.dispatchEvent(new Event('listening'));
+      return told;
+    }""")
+    assert told == [["7", True]]
+
+
 def test_a_browser_that_goes_offline_and_comes_back_is_answered(browser: Browser, address: str):
     page = browser.new_page()
     open_pad(page, address)
@@ -265,8 +275,7 @@ def test_a_browser_that_goes_offline_and_comes_back_is_answered(browser: Browser
 
 def test_a_touch_that_the_system_takes_back_leaves_nothing(phone: Page):
     device = phone.context.new_cdp_session(phone)
-    box = phone.locator("#pad canvas").bounding_box()
-    assert box
+    box = find_pad(phone)
     for kind, points in (("touchStart", [{"x": box["x"] + 90, "y": box["y"] + 90}]), ("touchCancel", [])):
         device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
     expect(phone.get_by_role("button", name="Clear")).to_be_disabled()
@@ -275,8 +284,7 @@ def test_a_touch_that_the_system_takes_back_leaves_nothing(phone: Page):
 
 
 def test_an_end_that_was_never_told_ends_the_stroke(page: Page):
-    box = page.locator("#pad canvas").bounding_box()
-    assert box
+    box = find_pad(page)
     page.evaluate(
         "addEventListener('pointerup', (event) => event.stopImmediatePropagation(), { capture: true, once: true })"
     )

@@ -106,3 +106,4 @@ if (props.pad) {
 }
 watch('value', () => show({ ...props.value, settled: true }));
 show(props.value);
+if (props.pad) document.dispatchEvent(new Event('listening'));

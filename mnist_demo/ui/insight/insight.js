@@ -144,3 +144,4 @@ find('.controls button').addEventListener('click', () => {
   if (newest) want({});
 });
 reset();
+document.dispatchEvent(new Event('listening'));

@@ -18,8 +18,8 @@ class Sketchpad(gr.HTML):
     """The drawing as strokes, each a list of (x, y) from 0 to 1000 on the pad, y down.
 
     While one draws, the page asks the server, see reading.py; the answer becomes the detail of an event
-    `answer` on the document. `model` is the key of the model to start with, `examples` are drawings by name, as buttons
-    that draw them. The value follows when the pen is lifted.
+    `answer` on the document, once more where somebody sends an event `listening`. `model` is the key of the model to
+    start with, `examples` are drawings by name, as buttons that draw them. The value follows when the pen is lifted.
     """
 
     # As the `js` of an event: tells the pad which model shall answer.

@@ -97,6 +97,7 @@ document.addEventListener('every', (event) => {
   every = event.detail;
   ask();
 });
+document.addEventListener('listening', () => answered && show()); // a page's parts come in any order
 window.addEventListener('online', () => retry && again());
 
 new ResizeObserver(resize).observe(canvas);
