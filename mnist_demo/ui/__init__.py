@@ -12,7 +12,8 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from mnist_demo.data import MNIST_FILES
-from mnist_demo.ui import browse, draw, tamed, train, uploads
+from mnist_demo.ui import browse, draw, memory, tamed, train, uploads
+from mnist_demo.ui.ahead import load_ahead
 from mnist_demo.ui.chores import repeated
 from mnist_demo.ui.events import PRIVATE, session
 from mnist_demo.ui.gate import Gate
@@ -66,8 +67,13 @@ class Page:
 
     @asynccontextmanager
     async def _lifespan(self, app: App) -> AsyncIterator[None]:
+        load_ahead()
         unheard = Unheard(self.blocks._queue, app.state_holder)
-        async with repeated(LOOK_SECONDS, unheard.look), repeated(uploads.LOOK_SECONDS, uploads.look):
+        async with (
+            repeated(LOOK_SECONDS, unheard.look),
+            repeated(uploads.LOOK_SECONDS, uploads.look),
+            repeated(memory.GIVE_BACK_SECONDS, memory.give_back),
+        ):
             yield
 
 

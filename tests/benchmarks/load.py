@@ -23,6 +23,8 @@ from tests.benchmarks.crowd import HEAD, MEGABYTE, Visits
 from tests.benchmarks.rows import Row, at_most, print_rows
 from tests.conftest import served
 
+SETTLES = 5.0  # seconds in which a server that answers still loads what it will need
+
 
 async def measure(visits: Visits, people: int, seconds: float) -> list[Row]:
     await visits.crowd(5, 6)  # warms up, and has the walls' evaluation made
@@ -94,6 +96,7 @@ def main() -> int:
             httpx.get(address, timeout=60).raise_for_status()
             start = time.monotonic() - started
             visits = Visits(address, options.data)
+            time.sleep(SETTLES)
             idle = visits.process.memory_info().rss / MEGABYTE
             if options.soak:
                 rows = asyncio.run(soak(visits, options.people, options.soak))
