@@ -6,9 +6,11 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 NAMES = ("HOST", "PORT", "DATA", "SHARE", "TRAIN_SLOTS", "TRAIN_SECONDS")
+MOST_FILES = 20_000  # that it has open at once, connections included
 TERMINATED = 128 + signal.SIGTERM  # the exit code of a program that SIGTERM ended
 NO, YES = ("", "0", "no", "false"), ("1", "yes", "true")
 
@@ -60,6 +62,15 @@ def check_address(host: str | None, port: int | None) -> None:
         probe.bind((host or "127.0.0.1", port or 0))
 
 
+def allow_many_connections() -> None:
+    """Each takes a file, of which many systems let a program have 1,024 open unless it asks for more."""
+    with suppress(ImportError, OSError, ValueError):  # the first on Windows, which has no such limit
+        import resource
+
+        now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, min(most, MOST_FILES)), most))
+
+
 def terminate(*_: object) -> None:
     raise SystemExit(TERMINATED)
 
@@ -73,6 +84,7 @@ def main() -> int:
         print(f"Error: the page cannot be served on {place}: {error}", file=sys.stderr)
         return 1
 
+    allow_many_connections()
     # Before PyTorch is loaded: its threads compute alone unless told otherwise, see hardware.on_all_cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if "SPACE_ID" in os.environ:  # uvicorn believes its proxies alone where a request comes from; a Space's are inside

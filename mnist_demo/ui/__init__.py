@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from mnist_demo.data import MNIST_FILES
-from mnist_demo.ui import browse, draw, memory, tamed, train, uploads
+from mnist_demo.ui import browse, draw, memory, silent, tamed, train, uploads
 from mnist_demo.ui.ahead import load_ahead
 from mnist_demo.ui.chores import repeated
 from mnist_demo.ui.events import PRIVATE, session
@@ -71,6 +71,7 @@ class Page:
         unheard = Unheard(self.blocks._queue, app.state_holder)
         async with (
             repeated(LOOK_SECONDS, unheard.look),
+            repeated(silent.LOOK_SECONDS, silent.Silent(self.blocks).look),
             repeated(uploads.LOOK_SECONDS, uploads.look),
             repeated(memory.GIVE_BACK_SECONDS, memory.give_back),
         ):
