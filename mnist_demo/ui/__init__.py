@@ -17,6 +17,7 @@ from mnist_demo.ui.ahead import load_ahead
 from mnist_demo.ui.chores import repeated
 from mnist_demo.ui.events import PRIVATE, session
 from mnist_demo.ui.gate import Gate
+from mnist_demo.ui.layout import LayoutInTurn
 from mnist_demo.ui.shared_data import SharedData
 from mnist_demo.ui.shelf import Shelf
 from mnist_demo.ui.tamed import count_waiting
@@ -62,7 +63,7 @@ class Page:
         """As `gr.Blocks.launch`, whose `options` say where."""
         queue = self.blocks._queue
         gate = Middleware(Gate, count_waiting=lambda address: count_waiting(queue, address))
-        beside = {"middleware": [gate], "routes": [self.reading], "lifespan": self._lifespan}
+        beside = {"middleware": [gate, Middleware(LayoutInTurn)], "routes": [self.reading], "lifespan": self._lifespan}
         return self.blocks.launch(app_kwargs=beside, **_LAUNCH, **options)
 
     @asynccontextmanager

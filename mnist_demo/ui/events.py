@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from ipaddress import ip_address, ip_network
@@ -32,10 +32,15 @@ def session(request: gr.Request) -> str:
 
 def address(request: gr.Request | Request) -> str:
     """Where a request comes from; behind a proxy that does not tell it, that is the proxy."""
-    return network(request.client.host) if request.client else ""
+    return _network(request.client.host if request.client else "")
 
 
-def network(host: str) -> str:
+def client_address(client: Sequence[Any] | None) -> str:
+    """The same of (host, port), as ASGI and uvicorn tell it."""
+    return _network(client[0] if client else "")
+
+
+def _network(host: str) -> str:
     """An address as visitors are counted by: of version 6, of which one visitor has 2**64, their network."""
     with suppress(ValueError):
         if (ip := ip_address(host)).version == 6:

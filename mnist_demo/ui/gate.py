@@ -15,7 +15,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mnist_demo.ui.events import network
+from mnist_demo.ui.events import client_address
 from mnist_demo.ui.reading import ADDRESS as READ
 
 logger = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class Gate:
         if method == "POST" and path != UPLOAD and b"multipart" in headers.get(b"content-type", b""):
             return await _refuse(415, "Send this as JSON.")(scope, receive, send)  # files would be left behind
         limit = _limit(method, path)
-        address = network((scope.get("client") or ("",))[0])
+        address = client_address(scope.get("client"))
         who = address, limit
         if self._under_way[who] >= limit.at_once:
             error = f"{limit.at_once} requests from your address are being answered; try again in a moment."

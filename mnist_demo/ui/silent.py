@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from mnist_demo.ui.events import network
+from mnist_demo.ui.events import client_address
 
 LOOK_SECONDS = 2.0  # between two looks
 PATIENCE = 10  # looks at which a connection asks for nothing
@@ -30,7 +30,7 @@ class Silent:
         self._looks.update(looks)
         silent: Counter[str] = Counter()
         for connection, count in looks.items():
-            address = network((connection.client or ("",))[0])
+            address = client_address(connection.client)
             silent[address] += 1
             if count >= PATIENCE or silent[address] > MOST:
                 connection.transport.abort()

@@ -20,6 +20,7 @@ from statistics import median
 import aiohttp
 import httpx
 
+from app import allow_many_connections
 from mnist_demo.hardware import hardware_name
 from mnist_demo.my_digits import FORMAT, VERSION
 from mnist_demo.reports import table
@@ -27,12 +28,13 @@ from tests.conftest import served
 from tests.wire import READ, SERVER_FUNCTION, Wire, find_server
 
 DRAWING = {"strokes": [[[10, 10], [90, 10], [40, 100]]], "model": "sketch"}
+HALF = "half"  # in place of a path: the connection is kept until it is ended
 BETWEEN = 0.1  # seconds from an answer to the next drawing
 HEAD = ["sent by one visitor", "connections", "another's drawings", "median, ms", "longest, ms", "memory, MB"]
 
 
 def attacks(wire: Wire) -> Iterator[tuple[str, int, str, bytes]]:
-    """What is sent: its name, over how many connections, to where, and the body; none is a GET."""
+    """What is sent: its name, over how many connections, to where, and the body; no body is a GET."""
     rng = random.Random(0)
 
     def scribble(strokes: int, points: int) -> list[list[list[int]]]:
@@ -57,6 +59,7 @@ def attacks(wire: Wire) -> Iterator[tuple[str, int, str, bytes]]:
     yield "13 MB that are no picture", 100, "gradio_api/run/predict_image", as_json({"data": [picture, ""]})
     yield "5,000,000 empty lists", 6, "gradio_api/run/upload", b'{"data":[' + b"[]," * 5_000_000 + b"[]]}"
     yield "the page", 50, "", b""
+    yield "half a request's head", 2000, HALF, b""
 
 
 async def besiege(address: str, connections: int, path: str, body: bytes, seconds: float) -> list[float]:
@@ -73,8 +76,18 @@ async def besiege(address: str, connections: int, path: str, body: bytes, second
                 async with attacker.request("POST" if body else "GET", f"/{path}", data=body or None) as answer:
                     await answer.read()
 
+    async def say_half() -> None:
+        url = httpx.URL(address)
+        while time.monotonic() < end:
+            reader, writer = await asyncio.open_connection(url.host, url.port, local_addr=("127.0.0.2", 0))
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Half")
+            with suppress(ConnectionError):
+                await reader.read()
+            writer.close()
+
     async with client("127.0.0.2") as attacker, client("127.0.0.3") as visitor:
-        attacking = [asyncio.create_task(attack(attacker)) for _ in range(connections)]
+        attackers = [say_half() if path == HALF else attack(attacker) for _ in range(connections)]
+        attacking = [asyncio.create_task(each) for each in attackers]
         while time.monotonic() < end:
             start = time.perf_counter()
             async with visitor.post(f"/{READ}", json=DRAWING) as answer:
@@ -92,6 +105,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=8)
     options = parser.parse_args()
     rows = []
+    allow_many_connections()  # here as well
     with served("practice", may_complain=True) as address:
         wire, server = Wire.of(address), find_server(address)
         look = wire.call("explorer", "look", {"model": "softmax", "set": "practice"})
@@ -99,6 +113,7 @@ def main() -> int:
             if "busy" not in httpx.post(address + SERVER_FUNCTION, json=look, timeout=60).json():
                 break
             time.sleep(0.2)
+        time.sleep(5)  # until what it will need is loaded
         for name, connections, path, body in attacks(wire):
             answers = asyncio.run(besiege(address, connections, path, body, options.seconds))
             memory = server.memory_info().rss / 2**20
