@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from mnist_demo.ui.layout import LayoutInTurn
+from tests.conftest import run_async
 
 
 class Page:
@@ -51,7 +52,7 @@ def test_the_page_is_laid_out_for_one_at_a_time_in_rounds(path: str):
         assert await go_on(page) == ["greedy", "other"]  # where the first answer has begun, however long it takes
         assert await go_on(page) == ["greedy", "other", "greedy"]
 
-    asyncio.run(visit())
+    run_async(visit())
 
 
 def test_all_else_goes_on_meanwhile():
@@ -62,10 +63,10 @@ def test_all_else_goes_on_meanwhile():
             await page.ask("two", path)
         assert page.laid_out == ["one", "two", "two", "two"]
 
-    asyncio.run(visit())
+    run_async(visit())
 
 
-def test_whoever_goes_keeps_nobody_waiting():
+def test_a_turn_that_is_given_up_keeps_nobody_waiting():
     async def visit() -> None:
         page = Page()
         first, second, _ = [await page.ask(visitor) for visitor in ("one", "two", "three")]
@@ -76,7 +77,7 @@ def test_whoever_goes_keeps_nobody_waiting():
         await settle()
         assert page.laid_out == ["one", "three"]
 
-    asyncio.run(visit())
+    run_async(visit())
 
 
 def test_what_fails_keeps_nobody_waiting():
@@ -93,4 +94,4 @@ def test_what_fails_keeps_nobody_waiting():
         await page.ask("two")
         assert page.laid_out == ["two"]
 
-    asyncio.run(visit())
+    run_async(visit())

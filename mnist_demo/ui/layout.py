@@ -16,12 +16,12 @@ _LAID_OUT = re.compile(r"/(config/?)?")
 
 class LayoutInTurn:
     """ASGI middleware in which those who ask for the page wait for each other until their answers begin; all else goes
-    on meanwhile."""
+    on meanwhile. Who has gone away has their turn all the same: uvicorn does not tell."""
 
     def __init__(self, app: ASGIApp):
         self.app = app
         self._queue = FairQueue()
-        self._called: dict[Ticket, asyncio.Event] = {}
+        self._turns: dict[Ticket, asyncio.Event] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
@@ -41,16 +41,16 @@ class LayoutInTurn:
     async def _take(self, address: str) -> AsyncIterator[None]:
         """One's turn, waited for, until the end of the block."""
         ticket = self._queue.enter(address)
-        self._called[ticket] = called = asyncio.Event()
+        self._turns[ticket] = turn = asyncio.Event()
         self._move()
         try:
-            await called.wait()
+            await turn.wait()
             yield
         finally:
             self._queue.leave(ticket)
-            del self._called[ticket]
+            del self._turns[ticket]
             self._move()
 
     def _move(self) -> None:
         if self._queue.waiting() and not self._queue.count_turns():
-            self._called[self._queue.give_turn()].set()
+            self._turns[self._queue.give_turn()].set()

@@ -1,8 +1,7 @@
-"""Ends connections that ask for nothing: opened and never used, or with half the head of a request. uvicorn waits for
-more of those for ever, and each takes one of the files that a server may have open."""
+"""Ends connections that ask for nothing: opened and never used, with half the head of a request, or with an answer that
+nobody takes. uvicorn waits for those for ever, and each takes one of the files that a server may have open."""
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
@@ -14,29 +13,35 @@ PATIENCE = 10  # looks at which a connection asks for nothing
 MOST = 300  # such connections of one address; a browser opens one or two ahead
 
 
-@dataclass(frozen=True)
 class Silent:
     """Looks after the connections of a page that is served."""
 
-    blocks: gr.Blocks
-    _looks: dict[Any, int] = field(default_factory=dict)  # by connection, those first that are silent for longest
+    def __init__(self, blocks: gr.Blocks):
+        self._blocks = blocks
+        # By connection, the longest silent first: for how many looks, and how many bytes are still to be sent.
+        self._seen: dict[Any, tuple[int, int]] = {}
 
     async def look(self) -> None:
-        """End those that were silent at PATIENCE looks, and of one address the latest beyond MOST."""
-        connections = self.blocks.server.server_state.connections
-        looks = {each: count + 1 for each, count in self._looks.items() if each in connections and _is_silent(each)}
-        looks |= {each: 1 for each in connections if each not in looks and _is_silent(each)}
-        self._looks.clear()
-        self._looks.update(looks)
-        silent: Counter[str] = Counter()
-        for connection, count in looks.items():
+        """End those that were silent for PATIENCE looks, and of one address the oldest beyond MOST."""
+        connections = self._blocks.server.server_state.connections
+        seen = {}
+        for connection in [*self._seen, *(connections - self._seen.keys())]:
+            if connection in connections and _is_silent(connection):
+                looks, before = self._seen.get(connection, (0, 0))
+                unsent = connection.transport.get_write_buffer_size()
+                seen[connection] = (looks + 1 if unsent >= before else 1), unsent
+        self._seen = seen
+        counts: Counter[str] = Counter()
+        for connection, (looks, _) in reversed(seen.items()):
             address = client_address(connection.client)
-            silent[address] += 1
-            if count >= PATIENCE or silent[address] > MOST:
+            counts[address] += 1
+            if looks >= PATIENCE or (counts[address] > MOST and looks > 1):
                 connection.transport.abort()
 
 
 def _is_silent(connection: Any) -> bool:
-    """Whether nothing is answered to it; for a while after an answer, uvicorn's own patience counts."""
-    is_asking = connection.cycle and not connection.cycle.response_complete
-    return not is_asking and connection.timeout_keep_alive_task is None
+    """Whether nothing is being answered; for a while after an answer, uvicorn's own patience counts."""
+    if not hasattr(connection, "cycle"):
+        return False  # a web socket's, which the gate refuses
+    is_answered = connection.cycle is None or connection.cycle.response_complete
+    return is_answered and (connection.timeout_keep_alive_task is None or connection.transport.is_closing())

@@ -19,7 +19,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from mnist_demo.practice import DESIGNS, design_strokes
 from mnist_demo.strokes import Strokes, resample
 from tests.benchmarks.rows import Row, at_most, print_rows
-from tests.browser import FLAGS, READY, find_chromium
+from tests.browser import FLAGS, find_chromium
 from tests.conftest import served
 
 POINTS_A_SECOND = 60
@@ -157,7 +157,7 @@ async def open_page(browser: Browser, address: str) -> Page:
     page = await browser.new_page(viewport={"width": 1280, "height": 900})
     await page.add_init_script(WATCH)
     await page.goto(address)
-    await page.wait_for_selector(READY)
+    await page.wait_for_function("heard.ready")
     await page.wait_for_timeout(500)
     return page
 

@@ -79,11 +79,13 @@ async def besiege(address: str, connections: int, path: str, body: bytes, second
     async def say_half() -> None:
         url = httpx.URL(address)
         while time.monotonic() < end:
-            reader, writer = await asyncio.open_connection(url.host, url.port, local_addr=("127.0.0.2", 0))
-            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Half")
-            with suppress(ConnectionError):
-                await reader.read()
-            writer.close()
+            with suppress(OSError):
+                reader, writer = await asyncio.open_connection(url.host, url.port, local_addr=("127.0.0.2", 0))
+                writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Half")
+                try:
+                    await reader.read()
+                finally:
+                    writer.close()
 
     async with client("127.0.0.2") as attacker, client("127.0.0.3") as visitor:
         attackers = [say_half() if path == HALF else attack(attacker) for _ in range(connections)]
