@@ -89,6 +89,7 @@ def main() -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if "SPACE_ID" in os.environ:  # uvicorn believes its proxies alone where a request comes from; a Space's are inside
         os.environ.setdefault("FORWARDED_ALLOW_IPS", "127.0.0.1,10.0.0.0/8")
+    gc.disable()  # while what stays is made: to look for garbage in it took a seventh of the start
     # Here, as what takes seconds to load should not delay an answer about flags.
     from mnist_demo.data import DATA_FOLDER
     from mnist_demo.ui import build_app
@@ -97,7 +98,8 @@ def main() -> int:
     data = SharedData(None if flags.data == "practice" else Path(flags.data or DATA_FOLDER))
     page = build_app(data, train_slots=flags.train_slots, train_seconds=flags.train_seconds)
     signal.signal(signal.SIGTERM, terminate)
-    gc.freeze()  # what the start made stays: to go through it for garbage holds up answers, and delays finding any
+    gc.freeze()  # what the start made: to go through it for garbage holds up answers, and delays finding any
+    gc.enable()
     try:
         page.launch(server_name=flags.host, server_port=flags.port, share=flags.share)
     except SystemExit:  # Ctrl-C ends it without one

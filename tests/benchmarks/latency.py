@@ -110,6 +110,7 @@ async def answer_while_training(browser: Browser, address: str, idle: float) -> 
     page = await open_page(browser, address)
     other = await browser.new_page()
     await other.goto(f"{address}?tab=train")
+    await other.wait_for_selector("#start:enabled")  # the digits have come
     await other.get_by_label("Recipe").click()
     await other.get_by_role("option", name="cnn", exact=True).click()
     await other.wait_for_function("document.querySelector('#recipe-words').innerText.includes('10 epochs')")  # of cnn
