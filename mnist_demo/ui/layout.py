@@ -16,7 +16,7 @@ _LAID_OUT = re.compile(r"/(config/?)?")
 
 class LayoutInTurn:
     """ASGI middleware in which those who ask for the page wait for each other until their answers begin; all else goes
-    on meanwhile. Who has gone away has their turn all the same: uvicorn does not tell."""
+    on meanwhile. Who has gone away while they waited has their turn all the same."""
 
     def __init__(self, app: ASGIApp):
         self.app = app
