@@ -1,7 +1,9 @@
-"""Handwritten digits: PyTorch networks that read them, the recipes that train those, and a page to draw on."""
+"""Handwritten-digit classification: PyTorch models, the recipes that train them, and a Gradio page to draw on."""
 
 from mnist_demo.classifier import Classifier, Prediction
-from mnist_demo.data import Data, Digits, load_mnist, practice_data
+from mnist_demo.data import Dataset, Digits
+from mnist_demo.data.mnist import load_mnist
+from mnist_demo.data.synthetic import synthetic_dataset
 from mnist_demo.errors import CheckpointError, DataError, DemoError, InputError
 from mnist_demo.evaluation import Evaluation, evaluate
 from mnist_demo.recipes import RECIPES, Recipe
@@ -11,8 +13,8 @@ __all__ = [
     "RECIPES",
     "CheckpointError",
     "Classifier",
-    "Data",
     "DataError",
+    "Dataset",
     "DemoError",
     "Digits",
     "Evaluation",
@@ -22,6 +24,6 @@ __all__ = [
     "Recipe",
     "evaluate",
     "load_mnist",
-    "practice_data",
+    "synthetic_dataset",
     "train",
 ]

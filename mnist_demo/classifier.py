@@ -1,4 +1,4 @@
-"""A trained network that answers for drawings and pictures."""
+"""Classify drawings and photos of digits with a trained model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,95 +10,92 @@ from PIL import Image
 from torch import Tensor, nn
 
 from mnist_demo.calibration import Calibration
-from mnist_demo.checkpoints import Record, find_checkpoint, load_checkpoint
-from mnist_demo.data import NO_DIGIT, SEVERAL
+from mnist_demo.checkpoints import Metadata, find_checkpoint, load_checkpoint
+from mnist_demo.data import MULTIPLE_DIGITS, NOT_A_DIGIT
+from mnist_demo.devices import torch_threads
 from mnist_demo.errors import InputError
-from mnist_demo.hardware import threads
-from mnist_demo.images import picture_to_image
-from mnist_demo.models import for_reading
-from mnist_demo.strokes import SIDE, Strokes, strokes_to_image
+from mnist_demo.models import fuse_for_inference
+from mnist_demo.preprocess.images import photo_to_image
+from mnist_demo.preprocess.strokes import IMAGE_SIZE, Strokes, strokes_to_image
 
-DEFAULT_MODEL = "sketch"  # the checkpoint that answers unless another is asked for
+DEFAULT_MODEL = "sketch"  # name of the default checkpoint
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A network's answer for one drawing.
+    """A model's prediction for one drawing.
 
-    A drawing that is no digit still has the digit that it is likest. Networks that were taught digits alone cannot
-    tell: for them everything but a blank is one, with a score of 1.
+    A non-digit also has a most likely digit. Models trained on digits alone accept every drawing that is not blank.
     """
 
-    digit: int | None  # 0 to 9, None for a blank
-    probabilities: list[float]  # ten, of the digits 0 to 9 if it is one, summing to 1; all 0.1 for a blank
-    image: np.ndarray  # uint8 (28, 28), 0 background to 255 ink: what the network saw
-    digit_score: float = 1.0  # how likely it is one digit and nothing else, 0 to 1
-    is_digit: bool = True  # whether that reaches the network's threshold; False for a blank
-    is_several: bool = False  # where it is no digit: whether it looks like several, side by side
+    digit: int | None  # most likely digit, 0 to 9; None for a blank drawing
+    probabilities: list[float]  # of the digits 0 to 9, given that it is one; sum to 1; all 0.1 for a blank drawing
+    image: np.ndarray  # the model's input, uint8 (28, 28), 0 background to 255 ink
+    digit_probability: float = 1.0  # probability that it is exactly one digit, 0 to 1
+    is_digit: bool = True  # whether that reaches the model's threshold; False for a blank drawing
+    is_multiple: bool = False  # whether a rejected drawing looks like several digits side by side
 
     @property
     def confidence(self) -> float:
-        """The answer's probability, 0.1 for a blank."""
+        """The probability of the predicted digit; 0.1 for a blank drawing."""
         return max(self.probabilities)
 
 
-# The answer for every drawing without ink.
-BLANK = Prediction(None, [0.1] * 10, np.zeros((SIDE, SIDE), dtype=np.uint8), digit_score=0.0, is_digit=False)
+BLANK = Prediction(None, [0.1] * 10, np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8), 0.0, is_digit=False)
 
 
 @dataclass(frozen=True, eq=False)
 class Classifier:
-    """A trained network, in evaluation mode, that answers for drawings and pictures."""
+    """A trained model with methods for each kind of input."""
 
     name: str
-    model: nn.Module
-    record: Record | None = None  # how it was made, where it comes from a checkpoint
+    model: nn.Module  # in evaluation mode
+    metadata: Metadata | None = None  # the checkpoint's metadata, None without a checkpoint
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> "Classifier":
-        """The classifier stored in `checkpoints/` under a name, or in the file at a path. Raises CheckpointError."""
+        """Load a checkpoint by its name in `checkpoints/` or by its path. Raises CheckpointError."""
         path = find_checkpoint(name_or_path)
-        model, record = load_checkpoint(path)
-        return cls(path.stem, for_reading(model), record)
+        model, metadata = load_checkpoint(path)
+        return cls(path.stem, fuse_for_inference(model), metadata)
 
     @property
     def calibration(self) -> Calibration:
-        return self.record.calibration if self.record else Calibration()
+        """The checkpoint's calibration, or the default one without a checkpoint."""
+        return self.metadata.calibration if self.metadata else Calibration()
 
     def predict_strokes(self, strokes: Strokes) -> Prediction:
-        """Read pen strokes: a list of strokes, each a list of (x, y) in any unit, y down. Raises InputError."""
-        return self.predict_prepared(strokes_to_image(strokes))
+        """Classify pen strokes: a list of strokes, each a list of (x, y) in any unit, y down. Raises InputError."""
+        return self.predict_mnist(strokes_to_image(strokes))
 
     def predict_image(self, image: Image.Image | np.ndarray) -> Prediction:
-        """Read a picture: a PIL image, or uint8 (H, W) or (H, W, C), of any size. Raises InputError."""
-        return self.predict_prepared(picture_to_image(image))
+        """Classify a photo: a PIL image, or uint8 (H, W) or (H, W, C), of any size. Raises InputError."""
+        return self.predict_mnist(photo_to_image(image))
 
-    def predict_prepared(self, image: np.ndarray) -> Prediction:
-        """Read an image that is already like MNIST's, (28, 28) uint8, 0 background to 255 ink."""
+    def predict_mnist(self, image: np.ndarray) -> Prediction:
+        """Classify an image that already looks like MNIST's: uint8 (28, 28), 0 background to 255 ink."""
         return self.predict_batch([image])[0]
 
     def predict_batch(self, images: Sequence[np.ndarray]) -> list[Prediction]:
-        """Read several such images at once, which takes less time than one after the other.
+        """Classify several such images at once, which is faster than one by one.
 
-        Raises InputError where the network's weights are so large that its answers are no numbers.
+        Raises InputError if the model's weights are so large that the probabilities are not finite.
         """
         inked = [image for image in images if image.any()]
-        answers = iter(self._predict_inked(np.stack(inked)) if inked else [])
-        return [next(answers) if image.any() else BLANK for image in images]
+        predictions = iter(self._predict_inked(np.stack(inked)) if inked else [])
+        return [next(predictions) if image.any() else BLANK for image in images]
 
     def _predict_inked(self, images: np.ndarray) -> list[Prediction]:
-        """The same of (N, 28, 28) uint8 none of which is blank."""
-        with torch.inference_mode(), threads(1):  # to share out few digits costs more than it brings
+        with torch.inference_mode(), torch_threads(1):  # more threads are slower for a few images
             pixels = torch.from_numpy(images).float().div_(255)[:, None]  # (N, 1, 28, 28)
             logits = self.model(pixels.to(next(self.model.parameters()).device)).cpu()  # (N, 10) or (N, 12)
         if not self.calibration.probabilities(logits).isfinite().all():
-            raise InputError(f"The network {self.name} is of no use: its answers are no numbers.")
-        return [self._judge(image, row) for image, row in zip(images, logits, strict=True)]
+            raise InputError(f"The model {self.name} cannot be used: its probabilities are not finite.")
+        return [self._to_prediction(image, row) for image, row in zip(images, logits, strict=True)]
 
-    def _judge(self, image: np.ndarray, logits: Tensor) -> Prediction:
-        """What logits (10,) or (12,) say of an image."""
+    def _to_prediction(self, image: np.ndarray, logits: Tensor) -> Prediction:
         probabilities = self.calibration.probabilities(logits).tolist()
         score = self.calibration.scores(logits).item()
-        is_digit = score >= self.calibration.least_score
-        is_several = not is_digit and len(logits) > SEVERAL and bool(logits[SEVERAL] > logits[NO_DIGIT])
-        return Prediction(int(np.argmax(probabilities)), probabilities, image, score, is_digit, is_several)
+        is_digit = score >= self.calibration.threshold
+        is_multiple = not is_digit and len(logits) > 10 and bool(logits[MULTIPLE_DIGITS] > logits[NOT_A_DIGIT])
+        return Prediction(int(np.argmax(probabilities)), probabilities, image, score, is_digit, is_multiple)

@@ -1,26 +1,26 @@
-"""What can go wrong through no fault of the program, said in one sentence to the person who can mend it."""
+"""Errors whose one-sentence message says what was given, what is allowed and what to do."""
 
 
 class DemoError(ValueError):
-    """Base of all errors that a command line or a page may show as they are: what was given, what is allowed."""
+    """Base class of the errors whose message the command line and the page may show unchanged."""
 
 
 class InputError(DemoError):
-    """A drawing, a picture, a name or a value that cannot be used."""
+    """A drawing, photo, name or value that cannot be used."""
 
 
 class DataError(DemoError):
-    """The data folder lacks a file, or a file in it is damaged."""
+    """A missing or damaged file in the data folder."""
 
     def __init__(self, reason: str, remedy: str):
         super().__init__(f"{reason} {remedy}")
-        self.reason = reason  # without the folder's place, for a page that strangers see
+        self.reason = reason  # without the folder's path: a public page may show it
 
 
 class CheckpointError(DemoError):
-    """A file that is not a checkpoint of this project, or no longer whole."""
+    """A checkpoint file that is missing, damaged, not from this project, or not writable."""
 
 
-def brief(value: object) -> str:
-    """A value as a message may repeat it: the beginning of a text, or else what kind of thing it is."""
+def describe_value(value: object) -> str:
+    """Return how a message shows `value`: the first 40 characters of a string, the type's name of anything else."""
     return repr(value[:40]) if isinstance(value, str) else type(value).__name__

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, whatever happens meanwhile."""
+"""Files that are written completely or not at all."""
 
 import shutil
 import tempfile
@@ -6,29 +6,29 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-_PART = ".part"  # how folders end that hold what is being written
-UNDER_WAY = 10.0  # seconds in which a file may still be being written
+_SUFFIX = ".part"  # of the temporary folders that hold files being written
+STALE_AFTER = 10.0  # seconds after which such a folder counts as left behind
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under another name beside `path` and rename it; its folder is made where it is absent. OSError."""
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a temporary file beside `path`, then rename it; create the folder if needed. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.stem, suffix=_PART) as scratch:
-        part = Path(scratch, "part")
-        part.write_bytes(content)
-        part.replace(path)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.stem, suffix=_SUFFIX) as folder:
+        temporary = Path(folder, "part")
+        temporary.write_bytes(content)
+        temporary.replace(path)
 
 
-def check_room(path: Path) -> None:
-    """Raise OSError where `write_whole` would for want of rights or for the name."""
+def check_can_write(path: Path) -> None:
+    """Raise OSError if the permissions or the file's name would make `write_atomically` fail."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.stem, suffix=_PART):
-        path.exists()  # raises where the name is too long
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.stem, suffix=_SUFFIX):
+        path.exists()  # raises if the name is too long
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what a program left in the folder that was killed while it wrote there."""
-    for left in folder.glob(f"*{_PART}"):
-        with suppress(OSError):  # another program may do the same, or the folder be read-only
-            if left.is_dir() and time.time() - left.stat().st_mtime > UNDER_WAY:
+def remove_partial_files(folder: Path) -> None:
+    """Remove what a killed program left in `folder` while it was writing there."""
+    for left in folder.glob(f"*{_SUFFIX}"):
+        with suppress(OSError):  # the folder may be read-only, or another program may remove it first
+            if left.is_dir() and time.time() - left.stat().st_mtime > STALE_AFTER:
                 shutil.rmtree(left)

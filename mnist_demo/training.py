@@ -1,4 +1,4 @@
-"""Training as a generator: it computes and reports plain numbers; what is printed, drawn or saved is the caller's."""
+"""Training as a generator that yields plain numbers; the caller prints, plots and saves."""
 
 import copy
 import time
@@ -12,37 +12,37 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mnist_demo.augment import augment
-from mnist_demo.data import Data, Digits, batches
+from mnist_demo.data import Dataset, Digits, batches, concatenate
+from mnist_demo.data.augment import augment
+from mnist_demo.devices import has_fast_bfloat16
 from mnist_demo.errors import InputError
 from mnist_demo.evaluation import EpochResult, evaluate
-from mnist_demo.hardware import has_fast_bfloat16
-from mnist_demo.models import Dropout
+from mnist_demo.models import Dropout, min_batch_size
 from mnist_demo.recipes import Recipe
 
-ESTIMATED_ON = 250  # digits of a step, at most, from which the time of a training is estimated
-DIVERGED = 1e6  # nats of a step's loss; ten equal guesses cost 2.3
+MAX_ESTIMATE_BATCH = 250  # largest batch size with which `estimate_seconds` trains
+MAX_LOSS = 1e6  # nats; a training with a higher loss has diverged (uniform probabilities give 2.3)
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a training is: yielded after each step."""
+    """The state of a training after one step."""
 
-    step: int  # steps done
-    steps: int  # steps in all
-    epoch: int  # the epoch of this step, from 1
+    step: int  # from 1
+    steps: int  # total number of steps
+    epoch: int  # epoch of this step, from 1
     loss: float  # of this step's batch, nats
-    seconds: float  # spent on training so far; evaluation and the caller's own work are not counted
-    result: EpochResult | None = None  # at an epoch's last step
+    seconds: float  # training time so far, without evaluation and the caller's own work
+    result: EpochResult | None = None  # at the last step of an epoch
 
 
 class _Stopped(Exception):
-    """The caller wants no more of a training."""
+    """The caller has set `stop`."""
 
 
 def train(
     model: nn.Module,
-    data: Data,
+    data: Dataset,
     recipe: Recipe,
     *,
     seed: int = 0,
@@ -51,22 +51,22 @@ def train(
 ) -> Generator[Progress, None, None]:
     """Train `model` in place on `data.train`, moved to `device`; yield a Progress after each step.
 
-    The model is evaluated on `data.test` after each epoch. Where the recipe holds out validation digits, the model
-    ends with the weights of the epoch that read them best, also when stopped early; where it averages, with averages.
-    From there it is trained on as `recipe.then` says, with the same seed, and ends as that says. Close the generator
-    to stop, or set `stop`, which another thread may do while an evaluation or augmentation is under way; the model
-    keeps what it has learned, in evaluation mode. The same seed, device and number of threads give
-    the same weights, bit for bit (tested on the CPU). Raises InputError where the data are too few for the recipe, or
-    when the loss runs away.
+    Each epoch ends with an evaluation on `data.test`. The model ends with its last weights, averaged if the recipe has
+    an `ema_decay`; with validation digits, these are from the epoch with the best validation accuracy. Training then
+    continues with `recipe.fine_tune`, if any, and the same seed.
+
+    To stop, close the generator, or set `stop` from any thread. The model is then in evaluation mode, with weights
+    chosen as above. The same seed, device and number of threads give the same weights. Raises InputError if there are
+    too few training digits or if the loss diverges.
     """
-    later = _count_all_steps(data, recipe.then) if recipe.then else 0
-    with closing(_train_once(model, data, recipe, seed, device, stop)) as first:
-        for progress in first:
-            yield replace(progress, steps=progress.steps + later)
-    if not recipe.then or (stop and stop.is_set()):
+    fine_tune_steps = _count_all_steps(data, recipe.fine_tune) if recipe.fine_tune else 0
+    with closing(_train_once(model, data, recipe, seed, device, stop)) as training:
+        for progress in training:
+            yield replace(progress, steps=progress.steps + fine_tune_steps)
+    if not recipe.fine_tune or (stop and stop.is_set()):
         return
-    with closing(train(model, data, recipe.then, seed=seed, device=device, stop=stop)) as second:
-        for more in second:
+    with closing(train(model, data, recipe.fine_tune, seed=seed, device=device, stop=stop)) as fine_tuning:
+        for more in fine_tuning:
             yield replace(
                 more,
                 step=progress.step + more.step,
@@ -77,36 +77,35 @@ def train(
 
 
 def _train_once(
-    model: nn.Module, data: Data, recipe: Recipe, seed: int, device: str | torch.device, stop: Event | None
+    model: nn.Module, data: Dataset, recipe: Recipe, seed: int, device: str | torch.device, stop: Event | None
 ) -> Generator[Progress, None, None]:
-    """As `train`, without what comes then."""
-
-    def check(share: float = 0) -> None:
+    def check_stop(share: float = 0) -> None:
         if stop and stop.is_set():
             raise _Stopped
 
-    per_epoch = count_steps(data, recipe)
+    per_epoch = steps_per_epoch(data, recipe)
     generator = torch.Generator().manual_seed(seed)
     model.to(device).train()
     for module in model.modules():
         if isinstance(module, Dropout):
             module.generator = torch.Generator(device).manual_seed(seed)
-    learned, held_out = split(data.train.to(device), recipe)
-    averages = _averages(model, recipe)
+    training_digits, held_out = split_validation(data.train.to(device), recipe)
+    average_weights = get_ema_multi_avg_fn(recipe.ema_decay)
+    average = AveragedModel(model, multi_avg_fn=average_weights, use_buffers=True) if recipe.ema_decay else None
     optimizer = recipe.build_optimizer(model)
     schedule = recipe.build_schedule(optimizer, recipe.epochs * per_epoch)
-    in_16_bits = recipe.bfloat16 and has_fast_bfloat16(device)
-    autocast = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=in_16_bits)
+    use_bfloat16 = recipe.bfloat16 and has_fast_bfloat16(device)
+    autocast = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=use_bfloat16)
     best_accuracy, best_weights = -1.0, None
-    step, seconds, pair = 0, 0.0, None
+    step, seconds, epoch_digits = 0, 0.0, None
     try:
         for epoch in range(1, recipe.epochs + 1):
             started = time.perf_counter()
-            if pair is None or recipe.redraw_copies:
-                pair = with_copy(learned, recipe, generator, check)
-            total_loss = 0.0
-            for images, labels in batches(pair, recipe.batch_size, generator, recipe.drop_last):
-                check()
+            if epoch_digits is None or recipe.resample_each_epoch:
+                epoch_digits = augment_epoch(training_digits, recipe, generator, check_stop)
+            total_loss, drop_last = 0.0, _drops_last_batch(recipe, len(epoch_digits))
+            for images, labels in batches(epoch_digits, recipe.batch_size, generator, drop_last):
+                check_stop()
                 optimizer.zero_grad()
                 with autocast:
                     logits = model(images)
@@ -115,22 +114,23 @@ def _train_once(
                 optimizer.step()
                 if schedule:
                     schedule.step()
-                if averages:
-                    averages.update_parameters(model)
+                if average:
+                    average.update_parameters(model)
                 loss = loss_tensor.item()
                 step += 1
                 total_loss += loss
                 seconds += time.perf_counter() - started
-                if not loss < DIVERGED:  # also catches NaN
+                if not loss < MAX_LOSS:  # also true for NaN
                     raise InputError(f"Training diverged at step {step}: the loss is {loss:.3g}. Try a smaller lr.")
                 result = None
                 if step == epoch * per_epoch:
-                    shown = averages.module if averages else model
-                    with suppress(_Stopped):  # the step is done, and to be told
-                        result = _evaluate_epoch(shown, data.test, held_out, total_loss / per_epoch, check)
-                    validated = result.validation_accuracy if result else None
-                    if validated is not None and validated > best_accuracy:
-                        best_accuracy, best_weights = validated, copy.deepcopy(shown.state_dict())
+                    evaluated = average.module if average else model
+                    with suppress(_Stopped):  # the finished step is reported even if its evaluation is stopped
+                        tested = evaluate(evaluated, data.test, report=check_stop)
+                        accuracy = evaluate(evaluated, held_out, report=check_stop).accuracy if len(held_out) else None
+                        result = EpochResult(total_loss / per_epoch, tested.loss, tested.accuracy, accuracy)
+                        if accuracy is not None and accuracy > best_accuracy:
+                            best_accuracy, best_weights = accuracy, copy.deepcopy(evaluated.state_dict())
                 yield Progress(step, recipe.epochs * per_epoch, epoch, loss, seconds, result)
                 started = time.perf_counter()
     except _Stopped:
@@ -138,73 +138,60 @@ def _train_once(
     finally:
         if best_weights is not None:
             model.load_state_dict(best_weights)
-        elif averages:
-            model.load_state_dict(averages.module.state_dict())
+        elif average:
+            model.load_state_dict(average.module.state_dict())
         model.eval()
 
 
-def split(digits: Digits, recipe: Recipe) -> tuple[Digits, Digits]:
-    """Of the training digits those that the recipe learns, and those that it holds out for validation, the last."""
-    boundary = len(digits) - recipe.validation
-    return digits[: round(boundary * recipe.share)], digits[boundary:]
+def split_validation(digits: Digits, recipe: Recipe) -> tuple[Digits, Digits]:
+    """Split the training digits into those that the recipe trains on and the last ones, held out for validation."""
+    boundary = len(digits) - recipe.validation_size
+    return digits[: round(boundary * recipe.train_fraction)], digits[boundary:]
 
 
-def with_copy(
-    digits: Digits, recipe: Recipe, generator: torch.Generator, check: Callable[[], None] = lambda: None
+def augment_epoch(
+    digits: Digits, recipe: Recipe, generator: torch.Generator, check_stop: Callable[[], None] = lambda: None
 ) -> Digits:
-    """The digits and, where the recipe asks for one, an augmented copy of each after them, or in their place. `check`
-    is that of `augment`."""
-    if not recipe.copies:
+    """Return an epoch's digits: the originals, followed or replaced by augmented copies if the recipe says so."""
+    if not recipe.augmentation:
         return digits
-    copies = augment(digits.images, recipe.copies, generator, check)
-    if not recipe.originals:
-        return Digits(copies, digits.labels)
-    return Digits(torch.cat([digits.images, copies]), digits.labels.repeat(2))
+    copies = Digits(augment(digits.images, recipe.augmentation, generator, check_stop), digits.labels)
+    return concatenate([digits, copies]) if recipe.keep_originals else copies
 
 
-def count_steps(data: Data, recipe: Recipe) -> int:
-    """The steps of an epoch. Raises InputError where the training digits are too few for the recipe."""
-    digits = len(split(data.train, recipe)[0])
-    if recipe.copies and recipe.originals:
+def steps_per_epoch(data: Dataset, recipe: Recipe) -> int:
+    """Return the number of steps per epoch. Raises InputError if the batches are too large or too small."""
+    if recipe.batch_size < (minimum := min_batch_size(recipe.network)):
+        raise InputError(f"batch_size must be at least {minimum}: batch normalization cannot train on single digits.")
+    digits = len(split_validation(data.train, recipe)[0])
+    if recipe.augmentation and recipe.keep_originals:
         digits *= 2
     if digits < recipe.batch_size:
-        raise InputError(
-            f"{len(data.train):,} training digits are too few: recipe {recipe.name!r} holds out {recipe.validation:,}, "
-            f"learns {100 * recipe.share:g} % of the others and takes {recipe.batch_size:,} a step."
-        )
-    return digits // recipe.batch_size if recipe.drop_last else -(-digits // recipe.batch_size)
+        uses = f"holds out {recipe.validation_size:,}, trains on {100 * recipe.train_fraction:g} % of the rest"
+        needs = f"recipe {recipe.name!r} {uses} and needs {recipe.batch_size:,} per step"
+        raise InputError(f"{len(data.train):,} training digits are too few: {needs}. Try a smaller batch_size.")
+    return digits // recipe.batch_size if _drops_last_batch(recipe, digits) else -(-digits // recipe.batch_size)
 
 
-def _count_all_steps(data: Data, recipe: Recipe) -> int:
-    steps = recipe.epochs * count_steps(data, recipe)
-    return steps + (_count_all_steps(data, recipe.then) if recipe.then else 0)
+def _drops_last_batch(recipe: Recipe, digits: int) -> bool:
+    """Return whether an epoch skips its last, smaller batch. A network that cannot train on one digit always does."""
+    return recipe.drop_last or 0 < digits % recipe.batch_size < min_batch_size(recipe.network)
 
 
-def estimate_seconds(data: Data, recipe: Recipe, *, device: str | torch.device = "cpu") -> float:
-    """About how long `train` will take here, from a few steps that are taken to warm up and as many that are timed."""
-    batch_size = min(recipe.batch_size, ESTIMATED_ON)
-    few = min(len(data.train), max(4 * batch_size, ESTIMATED_ON))
-    sample = Data(data.name, data.train[:few], data.test[:1], "")
-    short = replace(
-        recipe, batch_size=batch_size, epochs=2, validation=0, share=1.0, drop_last=False, lr=1e-9, then=None
-    )
+def _count_all_steps(data: Dataset, recipe: Recipe) -> int:
+    steps = recipe.epochs * steps_per_epoch(data, recipe)
+    return steps + (_count_all_steps(data, recipe.fine_tune) if recipe.fine_tune else 0)
+
+
+def estimate_seconds(data: Dataset, recipe: Recipe, *, device: str | torch.device = "cpu") -> float:
+    """Estimate how many seconds `train` will take: train for two short epochs and time the second one."""
+    batch_size = min(recipe.batch_size, MAX_ESTIMATE_BATCH)
+    count = min(len(data.train), max(4 * batch_size, MAX_ESTIMATE_BATCH))
+    sample = Dataset(data.name, data.train[:count], data.test[:1], "")
+    whole = {"validation_size": 0, "train_fraction": 1.0, "drop_last": False}
+    short = recipe.change(batch_size=batch_size, epochs=2, lr=1e-9, **whole)
     with closing(train(short.build(), sample, short, device=device)) as training:
         seconds = [progress.seconds for progress in training]
     half = len(seconds) // 2
-    a_digit = (seconds[-1] - seconds[half - 1]) / (half * batch_size)
-    return a_digit * recipe.batch_size * _count_all_steps(data, recipe)
-
-
-def _averages(model: nn.Module, recipe: Recipe) -> AveragedModel | None:
-    """What keeps a moving average of weights and of batch statistics, where the recipe asks for it."""
-    if not recipe.averaging:
-        return None
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging), use_buffers=True)
-
-
-def _evaluate_epoch(
-    model: nn.Module, test: Digits, held_out: Digits, train_loss: float, check: Callable[[float], None]
-) -> EpochResult:
-    tested = evaluate(model, test, report=check)
-    validation_accuracy = evaluate(model, held_out, report=check).accuracy if len(held_out) else None
-    return EpochResult(train_loss, tested.loss, tested.accuracy, validation_accuracy)
+    seconds_per_digit = (seconds[-1] - seconds[half - 1]) / (half * batch_size)
+    return seconds_per_digit * recipe.batch_size * _count_all_steps(data, recipe)

@@ -1,19 +1,23 @@
-"""One command that checks all, for a person and for CI: python -m tests [arguments of pytest]"""
+"""Check style, types and tests: python -m tests [--all] [arguments of pytest]
+
+Without --all, tests marked `slow` are left out: browser variants, fuzzing at length, and those that wait.
+"""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-TWO_AT_ONCE = ["-n", "2", "--dist", "loadfile"]  # each waits for half of its time
-CHECKS = (["ruff", "check"], ["ruff", "format", "--check"], ["mypy"], ["pytest", *TWO_AT_ONCE, *sys.argv[1:]])
-
 
 def main() -> int:
-    # Threads that spin while they wait for each other take the cores from the other process: two trainings at once take
-    # 15 s instead of more than 100.
+    arguments = sys.argv[1:]
+    if is_complete := "--all" in arguments:
+        arguments.remove("--all")
+    selection = [] if is_complete else ["-m", "not slow"]
+    pytest = ["pytest", "-n", "2", "--dist", "worksteal", *selection, *arguments]
+    # Threads that spin while they wait take the cores from the other process, which makes training seven times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    for check in CHECKS:
+    for check in (["ruff", "check"], ["ruff", "format", "--check"], ["mypy"], pytest):
         print("==", *check, flush=True)
         if code := subprocess.run([sys.executable, "-m", *check], cwd=Path(__file__).parent.parent).returncode:
             return code

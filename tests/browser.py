@@ -1,4 +1,4 @@
-"""A real browser for tests and screenshots: Debian's Chromium, or any other that is installed, through playwright."""
+"""The page in a real browser, for tests and screenshots: an installed Chromium or Chrome, driven by playwright."""
 
 import re
 import shutil
@@ -7,24 +7,25 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, FloatRect, Page, Request, expect, sync_playwright
 
-from mnist_demo.strokes import Strokes
+from mnist_demo.preprocess.strokes import Strokes
 
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 
-READY = "#pad .examples button"  # the last thing that the pad makes
+READY = "#pad .examples button"  # the pad's last element
 PAD = "#pad canvas"
-# Gradio gives up its open questions when a page is left, and reports that as errors, which nobody is there to see.
-_BE_QUIET_WHEN_LEFT = """addEventListener('beforeunload', () => {
+FINAL_PREDICTION = "#prediction .visually-hidden"  # for screen readers, set when the pen is up
+# Gradio aborts its open requests when a page closes, and reports them as errors.
+_IGNORE_ERRORS_ON_CLOSE = """addEventListener('beforeunload', () => {
   console.error = () => {};
   addEventListener('unhandledrejection', (event) => event.preventDefault());
 });"""
 
 
 def find_chromium() -> str | None:
-    """The path of an installed Chromium or Chrome, None where there is none."""
+    """Return the path of an installed Chromium or Chrome, or None."""
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
     return next((path for path in map(shutil.which, names) if path), None)
 
@@ -38,55 +39,57 @@ def chromium() -> Iterator[Browser]:
 
 
 def watch(page: Page, address: str) -> Iterator[Page]:
-    """Open the address and give the page, which must stay free of errors and ask nothing of other hosts."""
+    """Open the address and yield the page. Fail if it reports errors or requests anything from other hosts."""
     errors: list[str] = []
     foreign: list[str] = []
 
-    def note_host(request: Request) -> None:
+    def check_host(request: Request) -> None:
         if not request.url.startswith((address, "data:", "blob:")):
             foreign.append(request.url)
 
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    page.on("request", note_host)
-    page.add_init_script(_BE_QUIET_WHEN_LEFT)
+    page.on("request", check_host)
+    page.add_init_script(_IGNORE_ERRORS_ON_CLOSE)
     open_pad(page, address)
     yield page
     page.close()
     assert not errors, f"The page reported errors: {errors}"
-    assert not foreign, f"The page asked other hosts: {foreign}"
+    assert not foreign, f"The page sent requests to other hosts: {foreign}"
 
 
 def open_pad(page: Page, address: str) -> None:
-    """Open the address and wait until one can draw."""
+    """Open the address and wait until the pad is ready."""
     page.goto(address)
     page.wait_for_selector(READY)
     find_pad(page)
 
 
 def find_pad(page: Page) -> FloatRect:
-    """Where the pad is, once it keeps its place and nothing covers it: Gradio loads a page's parts in any order, and
-    lays a sheet over all of them until the last has come."""
+    """Return the pad's box once it no longer moves and nothing covers it.
+
+    Gradio loads the parts of a page in any order, and covers them until the last one is there.
+    """
     page.locator(PAD).click(trial=True)
     box = page.locator(PAD).bounding_box()
     assert box
     return box
 
 
-def choose(page: Page, picker: str, option: str) -> None:
+def choose(page: Page, dropdown: str, option: str) -> None:
     """Choose an option of the dropdown with that id."""
-    page.locator(f"#{picker} input").click()
+    page.locator(f"#{dropdown} input").click()
     page.get_by_role("option", name=option, exact=True).click()
 
 
-def expect_answer(page: Page, digit: str) -> None:
-    """Wait until the drawing is read as that digit, and the pen's last answer has come."""
-    expect(page.locator("#answer .spoken")).to_have_text(re.compile(rf"^Read as {digit}, \d+\.\d %$"))
-    expect(page.locator("#answer .digit")).to_have_text(digit)
+def expect_prediction(page: Page, digit: str) -> None:
+    """Wait until the final prediction of the drawing is that digit."""
+    expect(page.locator(FINAL_PREDICTION)).to_have_text(re.compile(rf"^Prediction: {digit}, \d+\.\d %$"))
+    expect(page.locator("#prediction .digit")).to_have_text(digit)
 
 
 def draw_with_mouse(page: Page, strokes: Strokes) -> None:
-    """Draw strokes, given on a field 100 units wide and high, on the pad as a hand would, about half the pad high."""
+    """Draw strokes, given in a field of 100 by 100 units, on the middle of the pad."""
     for points in _on_screen(page, strokes):
         page.mouse.move(*points[0])
         page.mouse.down()
@@ -96,7 +99,7 @@ def draw_with_mouse(page: Page, strokes: Strokes) -> None:
 
 
 def draw_with_touch(page: Page, strokes: Strokes) -> None:
-    """The same with a finger; the page's context must have touch."""
+    """Draw strokes with a finger; the page's context must have touch."""
     fingers = page.context.new_cdp_session(page)
 
     def touch(kind: str, *points: tuple[float, float]) -> None:

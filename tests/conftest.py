@@ -1,4 +1,4 @@
-"""What the tests share: small practice data, a folder of MNIST's shape, a mirror to download from, a served page."""
+"""What the tests share: small datasets, a data folder like MNIST's, a mirror to download it from, and a served app."""
 
 import asyncio
 import base64
@@ -26,13 +26,13 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from mnist_demo import data as data_module
-from mnist_demo import handwriting, pendigits
-from mnist_demo.checkpoints import Record, save_checkpoint
-from mnist_demo.data import Data, practice_data
+from mnist_demo.checkpoints import Metadata, save_checkpoint
+from mnist_demo.data import Dataset, sketch_dataset
+from mnist_demo.data import mnist as mnist_module
+from mnist_demo.data import pen_digits as pen_digits_module
+from mnist_demo.data.pen_digits import PenDigit
+from mnist_demo.data.synthetic import design_strokes, synthetic_dataset, synthetic_paths
 from mnist_demo.evaluation import EpochResult
-from mnist_demo.pendigits import PenDigit
-from mnist_demo.practice import design_strokes, practice_paths
 from mnist_demo.recipes import Recipe
 
 ROOT = Path(__file__).parent.parent
@@ -40,48 +40,49 @@ MNIST_FOLDER = os.environ.get("MNIST_DEMO_DATA")
 
 
 def run_async(coroutine: Coroutine) -> Any:
-    """What a coroutine gives. In a thread of its own, as the browser's tests leave a loop running in this one."""
+    """Return a coroutine's result. It runs in a new thread, as Playwright's tests leave a loop running in this one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, coroutine).result()
 
 
-def decode(url: str) -> np.ndarray:
-    """The pixels of a PNG in a data: URL."""
+def decode_png(url: str) -> np.ndarray:
+    """Return the pixels of a PNG in a data: URL."""
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.removeprefix("data:image/png;base64,")))))
 
 
 def pytest_report_header() -> str:
     if MNIST_FOLDER:
         return f"data: MNIST in {MNIST_FOLDER}"
-    return "data: practice digits; MNIST_DEMO_DATA is unset, so the tests of our figures on real MNIST are skipped"
+    return "data: synthetic digits; tests of accuracy on MNIST are skipped, as MNIST_DEMO_DATA is not set"
 
 
 @pytest.fixture(scope="session")
-def practice() -> Data:
-    return practice_data(train=600, test=200)
+def synthetic() -> Dataset:
+    """Return a small dataset of synthetic digits."""
+    return synthetic_dataset(train=600, test=200)
 
 
 @pytest.fixture(scope="session")
-def mnist() -> Data:
+def mnist() -> Dataset:
     if not MNIST_FOLDER:
-        pytest.skip("needs real MNIST: set MNIST_DEMO_DATA to a folder that holds MNIST/raw")
-    return data_module.load_mnist(Path(MNIST_FOLDER))
+        pytest.skip("needs MNIST: set MNIST_DEMO_DATA to a folder that contains MNIST/raw")
+    return mnist_module.load_mnist(Path(MNIST_FOLDER))
 
 
 @pytest.fixture(scope="session")
 def pen_digits() -> list[PenDigit]:
-    if not MNIST_FOLDER or not (Path(MNIST_FOLDER) / pendigits.FILE).is_file():
-        pytest.skip("needs UCI's pen digits: set MNIST_DEMO_DATA to a folder that holds pendigits")
-    return pendigits.load_pen_digits(Path(MNIST_FOLDER))
+    if not MNIST_FOLDER or not (Path(MNIST_FOLDER) / pen_digits_module.PEN_DIGITS_FILE).is_file():
+        pytest.skip("needs UCI's pen digits: set MNIST_DEMO_DATA to a folder that contains pendigits")
+    return pen_digits_module.load_pen_digits(Path(MNIST_FOLDER))
 
 
 @pytest.fixture
-def few_writers(monkeypatch: pytest.MonkeyPatch) -> list[PenDigit]:
-    """Ten digits each of writers 1, 24 and 30, and few drawings of other kinds to train on beside them."""
-    for name in ("PRACTICE", "NO_DIGITS", "SEVERALS"):
-        monkeypatch.setattr(handwriting, name, 20)
+def few_pen_digits(monkeypatch: pytest.MonkeyPatch) -> list[PenDigit]:
+    """Return ten digits each of writers 1, 24 and 30; sketch datasets also have few drawings of other kinds."""
+    for name in ("SYNTHETIC_COUNT", "NON_DIGIT_COUNT", "MULTIPLE_DIGITS_COUNT"):
+        monkeypatch.setattr(sketch_dataset, name, 20)
     rng = np.random.default_rng(0)
-    return [PenDigit(digit, writer, practice_paths(digit, rng)) for writer in (1, 24, 30) for digit in range(10)]
+    return [PenDigit(digit, writer, synthetic_paths(digit, rng)) for writer in (1, 24, 30) for digit in range(10)]
 
 
 @pytest.fixture
@@ -91,21 +92,21 @@ def recipe() -> Recipe:
 
 @pytest.fixture
 def checkpoint(tmp_path: Path, recipe: Recipe) -> Path:
-    """A checkpoint of an untrained network."""
+    """Return the path of an untrained model's checkpoint."""
     path = tmp_path / "test.safetensors"
-    save_checkpoint(path, recipe.build(), record_of(recipe))
+    save_checkpoint(path, recipe.build(), make_metadata(recipe))
     return path
 
 
-def request_of(session: str | None, address: str = "127.0.0.1") -> Any:
-    """What Gradio tells a handler of a page's request."""
-    return SimpleNamespace(session_hash=session, client=SimpleNamespace(host=address))
+def make_request(session_id: str | None, client: str = "127.0.0.1") -> Any:
+    """Return a request as Gradio passes it to handlers."""
+    return SimpleNamespace(session_hash=session_id, client=SimpleNamespace(host=client))
 
 
-def record_of(recipe: Recipe) -> Record:
-    return Record(
+def make_metadata(recipe: Recipe) -> Metadata:
+    return Metadata(
         recipe=recipe,
-        data_source="practice digits",
+        data_source="synthetic digits",
         data_checksum="0" * 64,
         test_accuracy=0.5,
         test_loss=1.5,
@@ -121,40 +122,44 @@ def record_of(recipe: Recipe) -> Record:
     )
 
 
-def draw(
+def draw_photo(
     name: str = "closed 4", side: int = 300, ink: int = 20, paper: int = 235, box: float = 0.5, width: float = 0.14
 ) -> Image.Image:
-    """A design drawn on a gray picture, off its centre, with a pen as wide as that share of the digit's box."""
-    picture = Image.new("L", (side, side), paper)
-    pen = ImageDraw.Draw(picture)
+    """Draw a design on a gray photo, off its center.
+
+    `side` is in pixels, `ink` and `paper` are gray values, `box` is the digit's size as a fraction of the side, and
+    `width` the pen's as a fraction of the box.
+    """
+    photo = Image.new("L", (side, side), paper)
+    pen = ImageDraw.Draw(photo)
     for stroke in design_strokes(name):
         points = [(side * (0.1 + box * x / 100), side * (0.3 + box * y / 100)) for x, y in stroke]
         pen.line(points, fill=ink, width=round(side * box * width), joint="curve")
-    return picture
+    return photo
 
 
 def write_idx(path: Path, tensor: torch.Tensor) -> None:
-    """A uint8 tensor in the format of MNIST's files."""
+    """Write a uint8 tensor in the format of MNIST's files."""
     header = struct.pack(f">I{tensor.ndim}I", 0x800 + tensor.ndim, *tensor.shape)
     path.write_bytes(header + tensor.to(torch.uint8).numpy().tobytes())
 
 
 @pytest.fixture
-def small_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, practice: Data) -> Path:
-    """A data folder with files like MNIST's, but small; the sizes and checksums that are asked for are theirs."""
+def small_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synthetic: Dataset) -> Path:
+    """Return a data folder with files like MNIST's, but small; the expected sizes and checksums are theirs."""
     folder = tmp_path / "data"
     raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    for prefix, digits in (("train", practice.train), ("t10k", practice.test)):
+    for prefix, digits in (("train", synthetic.train), ("t10k", synthetic.test)):
         write_idx(raw / f"{prefix}-images-idx3-ubyte", digits.images[:, 0])
         write_idx(raw / f"{prefix}-labels-idx1-ubyte", digits.labels)
     files = {path.name: (path.stat().st_size, hashlib.md5(path.read_bytes()).hexdigest()) for path in raw.iterdir()}
-    monkeypatch.setattr(data_module, "MNIST_FILES", files)
+    monkeypatch.setattr(mnist_module, "MNIST_FILES", files)
     return folder
 
 
 class Mirror:
-    """A local server of packed MNIST files that can also misbehave, as `mode` says."""
+    """A local server of compressed MNIST files; `mode` selects how it fails."""
 
     def __init__(self, files: dict[str, bytes]):
         mirror = self
@@ -198,7 +203,7 @@ class Mirror:
 
 @pytest.fixture
 def mirror(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
-    """A mirror of the files of `small_mnist`; torchvision's checksums are those of its packed files."""
+    """Return a mirror of the files of `small_mnist`; torchvision expects their checksums."""
     from torchvision.datasets import MNIST
 
     raw = small_mnist / "MNIST" / "raw"
@@ -212,15 +217,15 @@ def mirror(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirro
 
 @pytest.fixture
 def no_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a machine without a network: nothing listens where MNIST is looked for."""
+    """Point MNIST's mirrors at a closed port, as on a machine without a network."""
     from torchvision.datasets import MNIST
 
     monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/"])
 
 
 @contextmanager
-def no_room(size: int) -> Iterator[None]:
-    """No file may grow beyond so many bytes meanwhile, as on a full disk."""
+def limit_file_size(size: int) -> Iterator[None]:
+    """Let no file grow beyond `size` bytes, as on a full disk."""
     resource = pytest.importorskip("resource", reason="Windows has no such limit")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
@@ -237,19 +242,20 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(
+def serve_app(
     data: str | Path, port: int = 0, may_complain: bool = False, program: Sequence[str] = ("app.py",)
 ) -> Iterator[str]:
-    """The app, started as a visitor would start it, on a port that is free or the one given; gives its address.
+    """Start the app in a process, on the given or a free port, and yield its URL.
 
-    It must leave no traceback, unless it `may_complain`. `program` is what Python runs.
+    `data` is a data folder, or "synthetic". `program` holds Python's arguments. A traceback in the log fails the test,
+    unless the app `may_complain`.
     """
     port = port or free_port()
     command = [sys.executable, *program, "--port", str(port), "--data", str(data)]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
         with subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
             try:
-                wait_for(port, process)
+                wait_for_port(port, process)
                 yield f"http://127.0.0.1:{port}/"
             finally:
                 process.terminate()
@@ -257,7 +263,8 @@ def served(
         assert may_complain or "Traceback" not in (printed := log.read()), printed
 
 
-def wait_for(port: int, process: subprocess.Popen) -> None:
+def wait_for_port(port: int, process: subprocess.Popen) -> None:
+    """Wait until the process listens on the port."""
     while process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -267,7 +274,7 @@ def wait_for(port: int, process: subprocess.Popen) -> None:
 
 
 @pytest.fixture(scope="session")
-def address() -> Iterator[str]:
-    """The app's address, with practice digits."""
-    with served("practice") as address:
-        yield address
+def app_url() -> Iterator[str]:
+    """Return the URL of the app with synthetic digits."""
+    with serve_app("synthetic") as url:
+        yield url

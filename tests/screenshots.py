@@ -1,4 +1,4 @@
-"""Makes the README's pictures: python -m tests.screenshots [--data DIR] [--out FOLDER] [--widths 1280 390]"""
+"""Take the README's screenshots: python -m tests.screenshots [--data DIR] [--out FOLDER] [--widths 1280 390]"""
 
 import argparse
 import os
@@ -6,24 +6,24 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from mnist_demo.data import DATA_FOLDER
-from mnist_demo.practice import DESIGNS, design_strokes
-from tests.browser import choose, chromium, draw_with_mouse, expect_answer, open_pad
-from tests.conftest import served
+from mnist_demo.data.mnist import DATA_FOLDER
+from mnist_demo.data.synthetic import DESIGNS, design_strokes
+from tests.browser import choose, chromium, draw_with_mouse, expect_prediction, open_pad
+from tests.conftest import serve_app
 
 FOLDER = Path(__file__).parent / "screenshots"
-SCREEN = ""  # what one sees without scrolling
+SCREEN = ""  # the visible part of the page
 
 
 def show_draw(page: Page) -> None:
     draw_with_mouse(page, design_strokes("crossed 7"))
-    expect_answer(page, "7")
+    expect_prediction(page, "7")
 
 
 def show_browse(page: Page) -> None:
-    page.wait_for_selector(".wall button")
-    page.locator("#explorer select[name=model]").select_option("softmax")
-    page.wait_for_selector(".wall .wrong")
+    page.wait_for_selector("#digit-browser .digits button")
+    page.locator("#digit-browser select[name=model]").select_option("softmax")
+    page.wait_for_selector("#digit-browser .digits .incorrect")
 
 
 def show_recipe(page: Page) -> None:
@@ -32,41 +32,41 @@ def show_recipe(page: Page) -> None:
 
 def show_training(page: Page) -> None:
     page.locator("#start").click()
-    page.wait_for_function("document.querySelectorAll('#monitor .digits .wrong, #monitor .digits .right').length")
-    page.wait_for_function("document.querySelector('#monitor .status').innerText.includes('to go')")
+    page.wait_for_function("document.querySelector('#training-monitor .digits [class$=correct]')")
+    page.wait_for_function("document.querySelector('#training-monitor .status').innerText.includes(' left')")
 
 
 def show_outcome(page: Page) -> None:
-    page.wait_for_selector("#monitor tbody tr")
+    page.wait_for_selector("#training-monitor tbody tr")
 
 
-def show_why(page: Page) -> None:
+def show_explanation(page: Page) -> None:
     choose(page, "draw-model", "cnn")
-    page.locator("#why summary").click()
-    page.locator("#why [name=turn]").fill("30")
-    page.wait_for_selector("#why .nearest figure", timeout=120_000)
+    page.locator("#explanation summary").click()
+    page.locator("#explanation [name=rotation]").fill("30")
+    page.wait_for_selector("#explanation .nearest figure", timeout=120_000)
 
 
-def show_hand(page: Page) -> None:
+def show_user_digits(page: Page) -> None:
     page.get_by_role("tab", name="Draw").click()
     for name, (digit, _) in list(DESIGNS.items())[::2]:
         page.locator("#pad .clear").click()
         draw_with_mouse(page, design_strokes(name))
-        page.locator("#answer .labels button").nth(digit).click()
-    page.locator("#answer .kept button").click()
-    page.locator("#hand .learn").click()
-    page.wait_for_selector("#hand .use:visible", timeout=120_000)
+        page.locator("#prediction .labels button").nth(digit).click()
+    page.locator("#prediction .saved button").click()
+    page.locator("#user-digits .fine-tune").click()
+    page.wait_for_selector("#user-digits .use-model:visible", timeout=120_000)
 
 
-# In their order, on one page: the picture's name, its tab, what is to be seen, and what part of the page it shows.
+# In this order, in one page: name, tab, function that prepares the page, and the part to show.
 SHOTS = [
     ("draw", "Draw", show_draw, SCREEN),
     ("browse", "Browse", show_browse, SCREEN),
     ("train-start", "Train", show_recipe, "body"),
     ("train-middle", "Train", show_training, "body"),
     ("train", "Train", show_outcome, "body"),
-    ("why", "Draw", show_why, "#why"),
-    ("hand", "Train", show_hand, "#hand"),
+    ("explanation", "Draw", show_explanation, "#explanation"),
+    ("user-digits", "Train", show_user_digits, "#user-digits"),
 ]
 
 
@@ -78,11 +78,11 @@ def main() -> None:
     parser.add_argument("--themes", nargs="+", default=["light"], choices=["light", "dark"])
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    with served(options.data) as address, chromium() as browser:
+    with serve_app(options.data) as app_url, chromium() as browser:
         for width in options.widths:
             for theme in options.themes:
                 page = browser.new_page(viewport={"width": width, "height": 800})
-                open_pad(page, f"{address}?__theme={theme}")
+                open_pad(page, f"{app_url}?__theme={theme}")
                 for name, tab, show, part in SHOTS:
                     page.get_by_role("tab", name=tab).click()
                     show(page)

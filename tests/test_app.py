@@ -12,65 +12,65 @@ import httpx
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
+from typer.main import get_command
 
-from mnist_demo.practice import design_strokes
-from mnist_demo.recipes import RECIPES
-from mnist_demo.ui.recipe_fields import values_of
-from tests.conftest import ROOT, draw, free_port, wait_for
-from tests.wire import JOIN, NEWS, Wire
+import app
+from mnist_demo.data.synthetic import design_strokes
+from tests.conftest import ROOT, draw_photo, free_port, wait_for_port
+from tests.protocol import EVENTS, JOIN, Protocol
 
 
 @pytest.fixture(scope="module")
-def client(address: str) -> Client:
-    return Client(address, verbose=False)
+def client(app_url: str) -> Client:
+    return Client(app_url, verbose=False)
 
 
-def picture(name: str) -> str:
+def photo_in_base64(name: str) -> str:
     file = io.BytesIO()
-    draw(name).save(file, "PNG")
+    draw_photo(name).save(file, "PNG")
     return base64.b64encode(file.getvalue()).decode()
 
 
-def test_strokes_are_read_over_http(client: Client):
-    answer = client.predict(design_strokes("plain 7"), "cnn", api_name="/predict_strokes")
-    assert answer["digit"] == 7 and answer["model"] == "cnn"
-    assert len(answer["probabilities"]) == 10 and sum(answer["probabilities"]) == pytest.approx(1)
+def test_strokes_are_classified_over_http(client: Client):
+    prediction = client.predict(design_strokes("plain 7"), "cnn", api_name="/predict_strokes")
+    assert prediction["digit"] == 7 and prediction["model"] == "cnn"
+    assert len(prediction["probabilities"]) == 10 and sum(prediction["probabilities"]) == pytest.approx(1)
     blank = client.predict(strokes=[], api_name="/predict_strokes")
     assert blank["digit"] is None and blank["probabilities"] == [0.1] * 10
 
 
 @pytest.mark.parametrize("prefix", ["", "data:image/png;base64,", "DATA:image/png;base64,\n"])
-def test_a_picture_is_read_over_http(client: Client, prefix: str):
-    broken_in_lines = "\n".join(textwrap.wrap(picture("plain 7"), 76))
-    assert client.predict(image=prefix + broken_in_lines, api_name="/predict_image")["digit"] == 7
+def test_a_photo_is_classified_over_http(client: Client, prefix: str):
+    wrapped = "\n".join(textwrap.wrap(photo_in_base64("plain 7"), 76))
+    assert client.predict(image=prefix + wrapped, api_name="/predict_image")["digit"] == 7
 
 
 @pytest.mark.parametrize(
     ("endpoint", "values", "message"),
     [
         ("/predict_strokes", ["7", "cnn"], "Strokes must be a list of strokes"),
-        ("/predict_strokes", [[], "cn"], "The model 'cn' is not here"),
-        ("/predict_strokes", [[], "../checkpoints/cnn"], "is not here"),
-        ("/predict_image", ["7,7", ""], "this is no base64"),
-        ("/predict_image", ["abcd", ""], "is no picture that can be read"),
-        ("/predict_image", ["A" * 15_000_000, ""], "too large; at most 10 MB"),
+        ("/predict_strokes", [[], "cn"], "The model 'cn' is no longer available"),
+        ("/predict_strokes", [[], "../checkpoints/cnn"], "is no longer available"),
+        ("/predict_image", ["7,7", ""], "this is not base64"),
+        ("/predict_image", ["abcd", ""], "is not a valid image"),
+        ("/predict_image", ["A" * 15_000_000, ""], "too large; the limit is 10 MB"),
     ],
 )
-def test_bad_input_over_http_gets_one_clear_line(client: Client, endpoint: str, values: list, message: str):
+def test_invalid_input_over_http_gets_one_clear_message(client: Client, endpoint: str, values: list, message: str):
     with pytest.raises(AppError, match=message) as caught:
         client.predict(*values, api_name=endpoint)
     assert str(ROOT) not in str(caught.value) and "Traceback" not in str(caught.value)
 
 
-def test_the_api_page_documents_exactly_these_endpoints(address: str):
-    endpoints = httpx.get(f"{address}gradio_api/info").json()["named_endpoints"]
+def test_the_api_page_documents_only_the_two_prediction_endpoints(app_url: str):
+    endpoints = httpx.get(f"{app_url}gradio_api/info").json()["named_endpoints"]
     assert endpoints.keys() == {"/predict_strokes", "/predict_image"}
-    assert all("probabilities (ten" in endpoint["description"] for endpoint in endpoints.values())
+    assert all("probabilities (of the digits 0 to 9" in endpoint["description"] for endpoint in endpoints.values())
 
 
-def test_files_of_the_project_are_not_served(address: str):
+def test_files_of_the_project_are_not_served(app_url: str):
     for path in ("app.py", "README.md", "checkpoints/cnn.safetensors"):
-        assert httpx.get(f"{address}gradio_api/file={ROOT / path}").status_code == 403
+        assert httpx.get(f"{app_url}gradio_api/file={ROOT / path}").status_code == 403
 
 
 def run_app(*flags: str, **environment: str) -> subprocess.CompletedProcess:
@@ -84,7 +84,7 @@ def run_app(*flags: str, **environment: str) -> subprocess.CompletedProcess:
     )
 
 
-def test_a_taken_port_is_named():
+def test_a_port_in_use_is_named():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -97,40 +97,63 @@ def test_a_taken_port_is_named():
 @pytest.mark.parametrize(
     "flags", [["--port", "99999"], ["--host", "192.0.2.1"], ["--host", "no such host", "--port", "1"]]
 )
-def test_an_address_that_is_not_ours_is_named_at_once(flags: list[str]):
+def test_an_address_of_another_machine_is_named_at_once(flags: list[str]):
     result = run_app(*flags)
-    place = " ".join(flags).replace("--", "")
-    assert result.returncode == 1 and f"cannot be served on {place}: " in result.stderr
+    address = " ".join(flags).replace("--", "")
+    assert result.returncode == 1 and f"cannot be served on {address}: " in result.stderr
     assert "Traceback" not in result.stderr
 
 
-def test_flags_are_explained_and_checked():
+def test_help_explains_every_flag_and_its_environment_variable():
     printed = run_app("--help").stdout
-    assert all(flag in printed for flag in ("--host", "--port", "--data", "--share", "$MNIST_DEMO_PORT"))
-    assert "argument --port: invalid int value: 'x'" in run_app(MNIST_DEMO_PORT="x").stderr
-    assert "MNIST_DEMO_SHARE is 'maybe'; it must be one of 1, yes, true, 0, no, false" in (
-        run_app(MNIST_DEMO_SHARE="maybe").stderr
-    )
-    assert "argument --train-slots: '0' is no whole number of at least 1" in run_app("--train-slots", "0").stderr
-    assert "argument --train-seconds: 'long' is no whole" in run_app(MNIST_DEMO_TRAIN_SECONDS="long").stderr
+    for flag in ("host", "port", "data", "share", "train-slots", "train-seconds"):
+        assert f"--{flag} " in printed and f"MNIST_DEMO_{flag.replace('-', '_').upper()}" in printed
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("port", "x", "a valid integer"),
+        ("train-slots", "0", "greater than or equal to 1"),
+        ("train-seconds", "long", "a valid integer"),
+        ("share", "maybe", "a valid boolean"),
+    ],
+)
+def test_an_invalid_flag_or_variable_is_named(name: str, value: str, problem: str):
+    variable = f"MNIST_DEMO_{name.replace('-', '_').upper()}"
+    results = [run_app(**{variable: value})] + ([run_app(f"--{name}", value)] if name != "share" else [])
+    for result in results:
+        error = result.stderr.splitlines()[-1]
+        assert result.returncode == 2 and "Traceback" not in result.stderr
+        assert error.startswith(f"Error: Invalid value for '--{name}' (env var: '{variable}'): ") and problem in error
+
+
+@pytest.mark.parametrize("words", [{"1", "yes", "true", "TRUE"}, {"0", "no", "false", "", None}])
+def test_the_share_variable_takes_yes_and_no(monkeypatch: pytest.MonkeyPatch, words: set[str | None]):
+    for word in words:
+        monkeypatch.delenv("MNIST_DEMO_SHARE", raising=False)
+        if word is not None:
+            monkeypatch.setenv("MNIST_DEMO_SHARE", word)
+        flags = get_command(app.app).make_context("app.py", []).params
+        assert flags["share"] is ("yes" in words) and flags["train_slots"] == 1 and flags["train_seconds"] == 120
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
-def test_sigterm_ends_the_page_and_its_trainings_and_leaves_no_upload(tmp_path: Path):
+def test_sigterm_stops_trainings_and_deletes_uploads(tmp_path: Path):
     port, environment = free_port(), os.environ | {"GRADIO_TEMP_DIR": str(tmp_path)}
-    command = [sys.executable, "app.py", "--port", str(port), "--data", "practice"]
+    command = [sys.executable, "app.py", "--port", str(port), "--data", "synthetic"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8") as process:
-        wait_for(port, process)
-        address = f"http://127.0.0.1:{port}/"
-        assert httpx.post(f"{address}gradio_api/upload", files={"files": ("a.png", b"x", "image/png")}).is_success
+        wait_for_port(port, process)
+        app_url = f"http://127.0.0.1:{port}/"
+        assert httpx.post(f"{app_url}gradio_api/upload", files={"files": ("a.png", b"x", "image/png")}).is_success
         assert any(path.is_file() for path in tmp_path.rglob("*"))
-        values = values_of(RECIPES["mlp-500"]) | {"epochs": 500}
-        joined = Wire.of(address).training("a visitor", "mlp-500", *values.values())
-        assert httpx.post(address + JOIN, json=joined).is_success
-        with httpx.stream("GET", address + NEWS, params={"session_hash": "a visitor"}, timeout=60) as news:
-            assert any("images a second" in line for line in news.iter_lines())
+        training = Protocol.of(app_url).training("a session", "mlp-500", epochs=500)
+        assert httpx.post(app_url + JOIN, json=training).is_success
+        with httpx.stream("GET", app_url + EVENTS, params={"session_hash": "a session"}, timeout=60) as stream:
+            assert any("images/s" in line for line in stream.iter_lines())
             process.terminate()
             printed, _ = process.communicate()
     assert process.returncode == 128 + signal.SIGTERM
-    assert "Terminated; trainings under way were stopped" in printed and "Traceback" not in printed
+    assert "Terminated; trainings were stopped, and uploads deleted" in printed and "Traceback" not in printed
     assert not any(path.is_file() for path in tmp_path.rglob("*"))

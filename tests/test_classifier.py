@@ -6,24 +6,24 @@ from PIL import Image
 
 import mnist_demo
 from mnist_demo import RECIPES, CheckpointError, Classifier, evaluate
-from mnist_demo.checkpoints import find_checkpoint, load_record
-from mnist_demo.data import Data
-from mnist_demo.nondigits import LETTERS, SYMBOLS, paths_of, side_by_side
-from mnist_demo.pendigits import PenDigit
-from mnist_demo.practice import DESIGNS, design_strokes, practice_paths, warp
-from mnist_demo.strokes import strokes_to_image
+from mnist_demo.checkpoints import find_checkpoint, load_metadata
+from mnist_demo.data import Dataset
+from mnist_demo.data.non_digits import LETTERS, SYMBOLS, design_paths, side_by_side
+from mnist_demo.data.pen_digits import PenDigit
+from mnist_demo.data.synthetic import DESIGNS, design_strokes, synthetic_paths, warp_paths
+from mnist_demo.preprocess.strokes import strokes_to_image
 
-# What the documents report, and how far below it a reproduction may be, in percent.
-DOCUMENTED = {"softmax": 92.0, "mlp-500": 96.21, "mlp-512": 97.0, "mlp-512-augmented": 98.0, "mlp-dropout": 98.0}
-DOCUMENTED |= {"mlp-sigmoid": 90.27}
+# Test accuracies that the tutorials report, in percent.
+TUTORIALS = {"softmax": 92.0, "mlp-500": 96.21, "mlp-512": 97.0, "mlp-512-augmented": 98.0, "mlp-dropout": 98.0}
+TUTORIALS |= {"mlp-sigmoid": 90.27}
 
 
-def test_the_names_that_others_build_on_are_public():
+def test_the_public_names_are_exported():
     promised = {"Classifier", "Prediction", "RECIPES", "Recipe", "train", "Progress", "evaluate"}
     assert promised <= set(mnist_demo.__all__) and all(hasattr(mnist_demo, name) for name in mnist_demo.__all__)
 
 
-def test_a_classifier_is_loaded_by_name_or_by_path(checkpoint: Path):
+def test_a_classifier_loads_by_name_or_path(checkpoint: Path):
     assert Classifier.load("softmax").name == "softmax"
     assert Classifier.load(checkpoint).name == Classifier.load(str(checkpoint)).name == "test"
     with pytest.raises(CheckpointError, match="There is no checkpoint 'nothing'"):
@@ -32,7 +32,7 @@ def test_a_classifier_is_loaded_by_name_or_by_path(checkpoint: Path):
         Classifier.load("x" * 5000)
 
 
-def test_a_prediction_holds_digit_probabilities_and_what_was_seen():
+def test_a_prediction_contains_the_digit_its_probabilities_and_the_image():
     prediction = Classifier.load("cnn").predict_strokes(design_strokes("plain 7"))
     assert prediction.digit == 7 == int(np.argmax(prediction.probabilities))
     assert len(prediction.probabilities) == 10 and sum(prediction.probabilities) == pytest.approx(1)
@@ -40,52 +40,51 @@ def test_a_prediction_holds_digit_probabilities_and_what_was_seen():
     assert np.array_equal(prediction.image, strokes_to_image(design_strokes("plain 7")))
 
 
-def test_a_blank_predicts_nothing():
+def test_a_blank_drawing_has_no_digit():
     classifier = Classifier.load("cnn")
     for prediction in (classifier.predict_strokes([]), classifier.predict_image(Image.new("RGB", (90, 90), "white"))):
         assert prediction.digit is None and prediction.probabilities == [0.1] * 10 and not prediction.image.any()
 
 
-def test_what_is_no_digit_is_told_from_digits():
+def test_non_digits_are_rejected_and_digits_are_accepted():
     classifier, rng = Classifier.load("sketch"), np.random.default_rng(5)
-    drawings = [warp(paths, rng) for paths in paths_of({**SYMBOLS, **LETTERS})]
+    drawings = [warp_paths(paths, rng) for paths in design_paths({**SYMBOLS, **LETTERS})]
     assert sum(not classifier.predict_strokes(drawing).is_digit for drawing in drawings) / len(drawings) > 0.9
-    digits = [classifier.predict_strokes(warp(practice_paths(i % 10, rng), rng)) for i in range(200)]
+    digits = [classifier.predict_strokes(warp_paths(synthetic_paths(i % 10, rng), rng)) for i in range(200)]
     assert sum(one.is_digit for one in digits) / 200 > 0.95
-    assert all(0 <= one.digit_score <= 1 for one in digits)
+    assert all(0 <= one.digit_probability <= 1 for one in digits)
 
 
-def test_two_digits_are_told_from_one():
+def test_two_digits_side_by_side_are_detected():
     classifier, rng = Classifier.load("sketch"), np.random.default_rng(5)
     tens = [
-        classifier.predict_strokes(side_by_side([practice_paths(1, rng), practice_paths(0, rng)], rng))
+        classifier.predict_strokes(side_by_side([synthetic_paths(1, rng), synthetic_paths(0, rng)], rng))
         for _ in range(50)
     ]
-    assert sum(one.is_several and not one.is_digit for one in tens) > 45
+    assert sum(one.is_multiple and not one.is_digit for one in tens) > 45
 
 
-def test_networks_that_know_only_digits_call_everything_a_digit():
+def test_models_that_know_only_digits_accept_every_drawing():
     prediction = Classifier.load("cnn").predict_strokes([[(0, 50), (100, 50)]])
-    assert prediction.is_digit and prediction.digit_score == pytest.approx(1) and not prediction.is_several
+    assert prediction.is_digit and prediction.digit_probability == pytest.approx(1) and not prediction.is_multiple
 
 
-def test_people_are_read(pen_digits: list[PenDigit]):
+def test_digits_of_unseen_writers_are_classified_correctly(pen_digits: list[PenDigit]):
     classifier = Classifier.load("sketch-24")
     unseen = [one for one in pen_digits if one.writer > 24][::5]
-    right = sum(classifier.predict_strokes(one.paths).digit == one.digit for one in unseen)
-    assert right / len(unseen) > 0.99
+    correct = sum(classifier.predict_strokes(one.paths).digit == one.digit for one in unseen)
+    assert correct / len(unseen) > 0.99
 
 
-def test_a_picture_reads_as_the_drawing_does():
+@pytest.mark.parametrize("name", ["plain 7", "round 2", "flat 3", "closed 4"])
+def test_a_photo_is_classified_from_an_image_or_an_array(name: str):
     classifier = Classifier.load("cnn")
-    for name in ("plain 7", "round 2", "flat 3", "closed 4"):
-        seen = Image.fromarray(255 - strokes_to_image(design_strokes(name))).resize((280, 280))
-        assert (
-            classifier.predict_image(seen).digit == classifier.predict_image(np.asarray(seen)).digit == DESIGNS[name][0]
-        )
+    photo = Image.fromarray(255 - strokes_to_image(design_strokes(name))).resize((280, 280))
+    assert classifier.predict_image(photo).digit == DESIGNS[name][0]
+    assert classifier.predict_image(np.asarray(photo)).digit == DESIGNS[name][0]
 
 
-def test_all_designs_are_read():
+def test_all_designs_are_classified_correctly():
     classifier = Classifier.load("sketch")
     for name, (digit, _) in DESIGNS.items():
         prediction = classifier.predict_strokes(design_strokes(name))
@@ -93,21 +92,21 @@ def test_all_designs_are_read():
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_shipped_checkpoints_follow_their_recipe_on_real_mnist(name: str):
-    record = load_record(find_checkpoint(name))
-    assert record.recipe == RECIPES[name] and record.data_source == "MNIST" and record.finished
-    assert ("CC BY 4.0" in record.credit) == bool(record.recipe.writers)
-    assert len(record.epochs) == record.recipe.all_epochs
-    assert 100 * record.test_accuracy >= DOCUMENTED.get(name, 97.0) - 0.3
+def test_shipped_checkpoints_were_trained_on_mnist_with_their_recipe(name: str):
+    metadata = load_metadata(find_checkpoint(name))
+    assert metadata.recipe == RECIPES[name] and metadata.data_source == "MNIST" and metadata.finished
+    assert ("CC BY 4.0" in metadata.credit) == bool(metadata.recipe.pen_digit_writers)
+    assert len(metadata.epochs) == metadata.recipe.all_epochs
+    assert 100 * metadata.test_accuracy >= TUTORIALS.get(name, 97.0) - 0.3
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_shipped_figures_are_measured_again_on_real_mnist(name: str, mnist: Data):
+def test_shipped_checkpoints_have_their_recorded_accuracy_on_mnist(name: str, mnist: Dataset):
     classifier = Classifier.load(name)
     result = evaluate(classifier.model, mnist.test)
-    assert classifier.record is not None
-    if not classifier.record.recipe.writers:
-        assert classifier.record.data_checksum == mnist.checksum
-    # Another machine's arithmetic may turn a digit or two that the network is undecided about.
-    assert result.accuracy == pytest.approx(classifier.record.test_accuracy, abs=3e-4)
-    assert result.loss == pytest.approx(classifier.record.test_loss, rel=1e-3)
+    assert classifier.metadata is not None
+    if not classifier.metadata.recipe.pen_digit_writers:
+        assert classifier.metadata.data_checksum == mnist.checksum
+    # Rounding on another machine may change the prediction of an uncertain digit.
+    assert result.accuracy == pytest.approx(classifier.metadata.test_accuracy, abs=3e-4)
+    assert result.loss == pytest.approx(classifier.metadata.test_loss, rel=1e-3)

@@ -1,6 +1,6 @@
-"""How quickly the Browse tab answers, and what it keeps: python -m tests.benchmarks.browse
+"""Measure latency and memory of the Browse tab: python -m tests.benchmarks.browse [--data DIR]
 
-Needs MNIST and a Chromium. Prints a table and exits with 1 where a row is missed. About a minute.
+Needs MNIST and Chromium. Print a table of results and targets, and exit with 1 if a target is missed. Takes a minute.
 """
 
 import argparse
@@ -13,17 +13,17 @@ from statistics import median
 
 from playwright.sync_api import Browser
 
-from mnist_demo.data import DATA_FOLDER, load_mnist
+from mnist_demo.data.mnist import DATA_FOLDER, load_mnist
 from mnist_demo.evaluation import Evaluation
-from mnist_demo.ui.browse import Handlers
-from mnist_demo.ui.shared_data import Loaded, SharedData
-from mnist_demo.ui.shelf import Shelf
+from mnist_demo.ui.browse_tab import BrowseTab
+from mnist_demo.ui.services import Services
+from mnist_demo.ui.services.datasets import Loaded
 from tests.benchmarks.rows import Row, at_most, print_rows
 from tests.browser import chromium
-from tests.conftest import served
+from tests.conftest import serve_app
 
-# Each differs from the one before in a filter, the order, or the page.
-WALLS = [
+# Each query changes the filter, the order or the page.
+QUERIES = [
     {},
     {"show": "wrong"},
     {"show": "wrong", "order": "confident"},
@@ -36,16 +36,17 @@ WALLS = [
     {"show": "right", "order": "confident", "page": "3"},
     {"other": "softmax", "compare": "only this one"},
 ]
-ROUNDS = 5
+REPEATS = 5
+CLIENT = "127.0.0.1"
 
-# Ms from a click until the new wall is painted.
+# Ms from a click until the new page of digits is painted.
 CLICK = """(name) => new Promise((done) => {
   const since = performance.now();
   new MutationObserver((_, observer) => {
     observer.disconnect();
     requestAnimationFrame(() => setTimeout(() => done(performance.now() - since)));
-  }).observe(document.querySelector('.wall'), { childList: true });
-  document.querySelector('#explorer .' + name).click();
+  }).observe(document.querySelector('#digit-browser .digits'), { childList: true });
+  document.querySelector('#digit-browser .' + name).click();
 })"""
 
 
@@ -54,60 +55,60 @@ def main() -> int:
     parser.add_argument("--data", default=os.environ.get("MNIST_DEMO_DATA") or str(DATA_FOLDER))
     options = parser.parse_args()
     rows = in_process(Path(options.data))
-    with served(options.data) as address, chromium() as browser:
+    with serve_app(options.data) as address, chromium() as browser:
         rows += on_page(browser, address)
     return print_rows(rows)
 
 
 def in_process(folder: Path) -> list[Row]:
-    data = SharedData(folder)
-    data.loaded = Loaded(load_mnist(folder))
-    handlers = Handlers(Shelf(), data)
+    services = Services.create(folder)
+    services.datasets.loaded = Loaded(load_mnist(folder))
+    tab = BrowseTab(services)
     since = time.perf_counter()
-    seen = wait(handlers, {})
+    updates = wait(tab, {})
     seconds = time.perf_counter() - since
     for name in ("sketch", "softmax"):
-        wait(handlers, {"model": name})
+        wait(tab, {"model": name})
     times, bytes_sent = [], []
-    for query in WALLS * ROUNDS:
+    for query in QUERIES * REPEATS:
         since = time.perf_counter()
-        answer = handlers.look(query)
+        response = tab.grid(query, CLIENT)
         times.append(1000 * (time.perf_counter() - since))
-        bytes_sent.append(len(json.dumps(answer)))
-    names = handlers.shelf.shipped()[:10]
+        bytes_sent.append(len(json.dumps(response)))
+    names = services.models.shared_names()[:10]
     for name in names:
-        wait(handlers, {"model": name})
-    kept = sum(size(handlers.wall({"model": name}).evaluation) for name in names)
+        wait(tab, {"model": name})
+    memory = sum(size(tab.find_grid({"model": name}, CLIENT).evaluation) for name in names)
     return [
-        at_most("all 10,000 predictions of sketch, first time, s", seconds, 3, "{:.2f}".format),
-        Row("how often its progress was told meanwhile", str(seen), "at least 5", seen >= 5),
-        at_most("a filter, an order or a page, server side, median, ms", median(times), 50, "{:.1f}".format),
-        at_most("a page of up to 100 digits over the wire, largest, KB", max(bytes_sent) / 1000, 60, "{:.1f}".format),
-        at_most(f"kept for {len(names)} models' answers for the test set, MB", kept / 1e6, 5, "{:.2f}".format),
+        at_most("all 10,000 predictions of `sketch`, first time, s", seconds, 3, "{:.2f}".format),
+        Row("progress messages during that time", str(updates), "at least 5", updates >= 5),
+        at_most("a new filter, order or page, on the server, median, ms", median(times), 50, "{:.1f}".format),
+        at_most("response with up to 100 digits, largest, KB", max(bytes_sent) / 1000, 60, "{:.1f}".format),
+        at_most(f"memory for the test set's predictions by {len(names)} models, MB", memory / 1e6, 5, "{:.2f}".format),
     ]
 
 
-def wait(handlers: Handlers, query: dict[str, str]) -> int:
-    """Ask as the page does until the wall is there; how many different words were told of the progress."""
-    told = set()
-    while text := handlers.look(query).get("busy"):
-        told.add(text)
+def wait(tab: BrowseTab, query: dict[str, str]) -> int:
+    """Poll like the page until the result is ready. Return the number of different progress messages."""
+    messages = set()
+    while text := tab.grid(query, CLIENT).get("busy"):
+        messages.add(text)
         time.sleep(0.05)
-    return len(told)
+    return len(messages)
 
 
 def size(evaluation: Evaluation) -> int:
-    """Bytes of what belongs to one model; the labels are the set's."""
+    """Return the bytes that belong to one model; the labels belong to the test set."""
     return sum(tensor.nbytes for tensor in (evaluation.probabilities, evaluation.predictions))
 
 
 def on_page(browser: Browser, address: str) -> list[Row]:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto(f"{address}?tab=browse")
-    page.wait_for_selector(".wall button", timeout=60_000)
+    page.wait_for_selector("#digit-browser .digits button", timeout=60_000)
     page.wait_for_timeout(1000)
-    times = [page.evaluate(CLICK, name) for name in ["on"] * 20 + ["back"] * 20]
-    return [at_most("click to a new wall on the page, median, ms", median(times), 200, "{:.0f}".format)]
+    times = [page.evaluate(CLICK, name) for name in ["next-page"] * 20 + ["previous-page"] * 20]
+    return [at_most("from a click to a new page of digits, median, ms", median(times), 200, "{:.0f}".format)]
 
 
 if __name__ == "__main__":

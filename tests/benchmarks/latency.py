@@ -1,8 +1,8 @@
-"""How quickly the page answers a pen: python -m tests.benchmarks.latency
+"""Measure how quickly the page responds to a pen: python -m tests.benchmarks.latency
 
-Starts the app, drives Chromium, and draws practice digits with the mouse at 60 points a second. Times are taken in the
-page, from the browser's stamp on the pointer's event to the frame that paints the answer to it. Prints a table and
-exits with 1 where a row is missed. About three minutes.
+Start the app, and draw digits with the mouse in Chromium, at 60 points a second. Times run from the browser's timestamp
+of the pointer event to the frame that shows the prediction. Print a table, and exit with 1 if a target is missed. Takes
+three minutes.
 """
 
 import argparse
@@ -16,155 +16,156 @@ from statistics import median, quantiles
 import numpy as np
 from playwright.async_api import Browser, Page, async_playwright
 
-from mnist_demo.practice import DESIGNS, design_strokes
-from mnist_demo.strokes import Strokes, resample
+from mnist_demo.data.synthetic import DESIGNS, design_strokes
+from mnist_demo.preprocess.strokes import Strokes, resample
 from tests.benchmarks.rows import Row, at_most, print_rows
 from tests.browser import FLAGS, find_chromium
-from tests.conftest import served
+from tests.conftest import serve_app
 
 POINTS_A_SECOND = 60
 SPEED = 2.5  # field units, of a hundred, between two points: a digit takes about a second and a half
 DELAY = 100  # ms of the network, each way
 
-# Notes what the page does. A move that was sent waits for the first answer to a request begun after it.
-WATCH = """
-const heard = { moves: [], frames: [], lifts: [], ready: 0 };
-window.heard = heard;
+# Record what the page does. A move that was sent waits for the first prediction requested after it.
+RECORD = """
+const recorded = { moves: [], frames: [], lifts: [], ready: 0 };
+window.recorded = recorded;
 let waiting = [], sent = [], lifted = 0;
-const ask = window.fetch;
-window.fetch = (address, ...rest) => {
-  if (String(address).endsWith('/read')) [sent, waiting] = [[...sent, ...waiting], []];
-  return ask(address, ...rest);
+const request = window.fetch;
+window.fetch = (url, ...rest) => {
+  if (String(url).endsWith('/predict')) [sent, waiting] = [[...sent, ...waiting], []];
+  return request(url, ...rest);
 };
 const move = 'onpointerrawupdate' in window ? 'pointerrawupdate' : 'pointermove'; // the latter waits for a frame
 addEventListener(move, (event) => event.buttons && waiting.push(event.timeStamp), true);
 addEventListener('pointerup', (event) => (lifted = event.timeStamp), true);
-document.addEventListener('answer', ({ detail }) => {
+document.addEventListener('prediction', ({ detail }) => {
   const moves = sent.splice(0), lift = detail.settled ? lifted : 0;
   if (lift) lifted = 0;
   requestAnimationFrame(() => {
     const now = performance.now();
-    heard.moves.push(...moves.map((move) => now - move));
-    if (lift) heard.lifts.push(now - lift);
+    recorded.moves.push(...moves.map((move) => now - move));
+    if (lift) recorded.lifts.push(now - lift);
   });
 });
 let last = 0;
 requestAnimationFrame(function frame(now) {
-  if (last) heard.frames.push(now - last);
+  if (last) recorded.frames.push(now - last);
   last = now;
-  heard.ready ||= canDraw() && now;
+  recorded.ready ||= canDraw() && now;
   requestAnimationFrame(frame);
 });
 function canDraw() {
   const pad = document.querySelector('#pad canvas');
-  if (!pad || !document.querySelector('#pad .examples button')) return false; // the last thing that the pad makes
+  if (!pad || !document.querySelector('#pad .examples button')) return false; // the last thing that the pad creates
   const { x, y, width, height } = pad.getBoundingClientRect();
-  return document.elementFromPoint(x + width / 2, y + height / 2) === pad; // which Gradio covers while it loads
+  return document.elementFromPoint(x + width / 2, y + height / 2) === pad; // Gradio covers it while it loads
 }
 """
 
 
 def main() -> int:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    with served("practice") as address:
-        return print_rows(asyncio.run(measure(address)))
+    with serve_app("synthetic") as url:
+        return print_rows(asyncio.run(measure(url)))
 
 
-async def measure(address: str) -> list[Row]:
+async def measure(url: str) -> list[Row]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
-        at_once = await answer_at_once(browser, address)
+        alone = await measure_predictions(browser, url)
         return [
-            *at_once,
-            await answer_while_training(browser, address, idle=float(at_once[0].figure)),
-            *await answer_from_afar(browser, address),
-            *await load(browser, address),
+            *alone,
+            await measure_during_training(browser, url, alone=float(alone[0].figure)),
+            *await measure_with_delay(browser, url),
+            await measure_page_load(browser, url),
         ]
 
 
-async def answer_at_once(browser: Browser, address: str) -> list[Row]:
-    page = await open_page(browser, address)
+async def measure_predictions(browser: Browser, url: str) -> list[Row]:
+    page = await open_page(browser, url)
     requests: list[str] = []
-    answers: list[str] = []
+    predictions: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
-    page.on("response", lambda response: answers.append(response.url) if response.url.endswith("/read") else None)
+    page.on("response", lambda each: predictions.append(each.url) if each.url.endswith("/predict") else None)
     for name in DESIGNS:
         await draw(page, design_strokes(name), rest=100)
-    moves = await page.evaluate("heard.moves")
-    await page.evaluate("heard.frames.length = 0")
+    moves = await page.evaluate("recorded.moves")
+    await page.evaluate("recorded.frames.length = 0")
     end = time.monotonic() + 10
     for name in cycle(DESIGNS):
         await draw(page, design_strokes(name), rest=0)
         if time.monotonic() > end:
             break
-    frames = await page.evaluate("heard.frames")
+    frames = await page.evaluate("recorded.frames")
     return [
-        at_most("pen move to bars on the page, median, ms", median(moves), 20, "{:.1f}".format),
+        at_most("pen movement to updated bars, median, ms", median(moves), 20, "{:.1f}".format),
         at_most("the same, 95th percentile, ms", quantiles(moves, n=20)[-1], 50, "{:.1f}".format),
-        at_most("requests an answer, of any kind", len(requests) / len(answers), 1, "{:.2f}".format),
-        at_most("frames over 50 ms while drawing 10 s", sum(each > 50 for each in frames) / len(frames), 0.01),
+        at_most("requests per prediction, of any kind", len(requests) / len(predictions), 1, "{:.2f}".format),
+        at_most("frames over 50 ms while drawing for 10 s", sum(each > 50 for each in frames) / len(frames), 0.01),
     ]
 
 
-async def answer_while_training(browser: Browser, address: str, idle: float) -> Row:
-    page = await open_page(browser, address)
+async def measure_during_training(browser: Browser, url: str, alone: float) -> Row:
+    page = await open_page(browser, url)
     other = await browser.new_page()
-    await other.goto(f"{address}?tab=train")
-    await other.wait_for_selector("#start:enabled")  # the digits have come
+    await other.goto(f"{url}?tab=train")
+    await other.wait_for_selector("#start:enabled")  # the dataset is loaded
     await other.get_by_label("Recipe").click()
     await other.get_by_role("option", name="cnn", exact=True).click()
-    await other.wait_for_function("document.querySelector('#recipe-words').innerText.includes('10 epochs')")  # of cnn
-    await other.locator("#values button").first.click()
-    await other.locator("#field-epochs input").fill("1000")  # so that it lasts
-    await other.wait_for_function("document.querySelector('#recipe-words').innerText.includes('1000 epochs')")
+    await other.wait_for_function("document.querySelector('#recipe-summary').innerText.includes('10 epochs')")  # of cnn
+    await other.locator("#hyperparameters button").first.click()
+    await other.locator("#field-epochs input").fill("1000")  # the training must not end
+    await other.wait_for_function("document.querySelector('#recipe-summary').innerText.includes('1000 epochs')")
     await other.locator("#start").click()
-    await other.wait_for_function("document.querySelector('#monitor .status').innerText.startsWith('Epoch')")
+    status = other.locator("#training-monitor .status")
+    await other.wait_for_function("document.querySelector('#training-monitor .status').innerText.startsWith('Epoch')")
     await page.bring_to_front()
     for name in DESIGNS:
         await draw(page, design_strokes(name), rest=100)
-    status = await other.locator("#monitor .status").inner_text()
-    assert status.startswith("Epoch"), f"the training ended too soon: {status}"
-    ratio = median(await page.evaluate("heard.moves")) / idle
-    return at_most("pen move to bars while another visitor trains, median, times the above", ratio, 2, "{:.2f}".format)
+    text = await status.inner_text()
+    assert text.startswith("Epoch"), f"the training ended too soon: {text}"
+    ratio = median(await page.evaluate("recorded.moves")) / alone
+    return at_most("the same median while another user trains, times the above", ratio, 2, "{:.2f}".format)
 
 
-async def answer_from_afar(browser: Browser, address: str) -> list[Row]:
-    page = await open_page(browser, address)
+async def measure_with_delay(browser: Browser, url: str) -> list[Row]:
+    page = await open_page(browser, url)
     throttle = await page.context.new_cdp_session(page)
     network = {"offline": False, "latency": 2 * DELAY, "downloadThroughput": -1, "uploadThroughput": -1}
     await throttle.send("Network.enable")
     await throttle.send("Network.emulateNetworkConditions", network)
     for name in DESIGNS:
         await draw(page, design_strokes(name), rest=4 * DELAY)
-    lifts = await page.evaluate("heard.lifts")
-    what = f"with {DELAY} ms of delay each way: pen-up to the final answer"
+    lifts = await page.evaluate("recorded.lifts")
+    what = f"with {DELAY} ms of delay each way: pen-up to the final prediction"
     return [
         at_most(f"{what}, median, ms", median(lifts), 250, "{:.0f}".format),
         at_most(f"{what}, 95th percentile, ms", quantiles(lifts, n=20)[-1], 250, "{:.0f}".format),
     ]
 
 
-async def load(browser: Browser, address: str) -> list[Row]:
+async def measure_page_load(browser: Browser, url: str) -> Row:
     seconds = []
     for _ in range(5):
-        page = await open_page(browser, address)  # in a context of its own: nothing is cached
-        seconds.append(await page.evaluate("heard.ready") / 1000)
-    return [at_most("page load to ready to draw, warm server, median of 5, s", median(seconds), 2, "{:.2f}".format)]
+        page = await open_page(browser, url)  # in a new context, whose cache is empty
+        seconds.append(await page.evaluate("recorded.ready") / 1000)
+    return at_most("page load until ready to draw, warm server, median of 5, s", median(seconds), 2, "{:.2f}".format)
 
 
-async def open_page(browser: Browser, address: str) -> Page:
+async def open_page(browser: Browser, url: str) -> Page:
     for context in browser.contexts:
         await context.close()
     page = await browser.new_page(viewport={"width": 1280, "height": 900})
-    await page.add_init_script(WATCH)
-    await page.goto(address)
-    await page.wait_for_function("heard.ready")
+    await page.add_init_script(RECORD)
+    await page.goto(url)
+    await page.wait_for_function("recorded.ready")
     await page.wait_for_timeout(500)
     return page
 
 
 async def draw(page: Page, strokes: Strokes, rest: int) -> None:
-    """Draw a design at a hand's pace, wait so many ms, clear the pad, and wait again."""
+    """Draw a design as fast as people do, wait for `rest` ms, clear the pad, and wait again."""
     box = await page.locator("#pad canvas").bounding_box()
     assert box
     for stroke in strokes:
@@ -172,8 +173,8 @@ async def draw(page: Page, strokes: Strokes, rest: int) -> None:
         points = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in path]
         await page.mouse.move(*points[0])
         await page.mouse.down()
-        # Chromium tells of a move when the next frame is drawn; to wait for that would keep the hand in step with the
-        # screen. So the moves are sent by the clock, from anywhere within a frame.
+        # Chromium confirms a move at its next frame. Waiting for that would synchronize the pen with the screen, so the
+        # moves are sent by the clock.
         start = time.monotonic() + random.random() / POINTS_A_SECOND
         moves = []
         for number, point in enumerate(points[1:]):

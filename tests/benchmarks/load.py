@@ -1,9 +1,9 @@
-"""How many people it serves: python -m tests.benchmarks.load [--people N] [--seconds S] [--soak MINUTES] [--data DIR]
+"""Measure how many users a server has room for: python -m tests.benchmarks.load [--users N] [--seconds S] [--data DIR]
 
-Starts the app and visits it N at a time, for S seconds each: while nobody trains, while somebody does, and four times
-as many. Each person opens a page, draws digits as the pad sends them (one request on its way, the newest drawing wins;
-1.2 s of drawing, then 3 s of looking) and a fifth also browse. Prints a table and exits with 1 where a row is missed.
-With --soak, crowds while trainings run, for so long, and what is left of them: memory, files, threads.
+Start the app with N users for S seconds: alone, with a training, and with four times as many users. Each draws for
+1.2 s, with one request under way and the newest drawing next, and pauses for 3 s. A fifth of them browse. Print a table
+and exit with 1 if a target is missed. `--soak MINUTES` runs users and trainings for long, and measures what is left of
+them: memory, files, threads.
 """
 
 import argparse
@@ -17,73 +17,70 @@ from statistics import median, quantiles
 
 import httpx
 
-from mnist_demo.data import DATA_FOLDER
-from mnist_demo.reports import table
-from tests.benchmarks.crowd import HEAD, MEGABYTE, Visits
+from mnist_demo.data.mnist import DATA_FOLDER
+from mnist_demo.reports import markdown_table
 from tests.benchmarks.rows import Row, at_most, print_rows
-from tests.conftest import served
+from tests.benchmarks.simulated_users import HEAD, MEGABYTE, SimulatedUsers
+from tests.conftest import serve_app
 
-SETTLES = 5.0  # seconds in which a server that answers still loads what it will need
+PRELOAD_SECONDS = 5.0  # in which a server that responds still loads modules
 
 
-async def measure(visits: Visits, people: int, seconds: float) -> list[Row]:
-    await visits.crowd(5, 6)  # warms up, and has the walls' evaluation made
-    crowds = {
-        f"{people}": await visits.crowd(people, seconds),
-        f"{people}, and a training": await visits.crowd(people, seconds, trains=True),
-        f"{4 * people}": await visits.crowd(4 * people, seconds),
+async def measure(users: SimulatedUsers, count: int, seconds: float) -> list[Row]:
+    await users.run(5, 6)  # warms up, and evaluates the model for Browse
+    results = {
+        f"{count}": await users.run(count, seconds),
+        f"{count}, and a training": await users.run(count, seconds, with_training=True),
+        f"{4 * count}": await users.run(4 * count, seconds),
     }
-    print(table(HEAD, [crowd.line(name) for name, crowd in crowds.items()]))
+    print(markdown_table(HEAD, [result.row(name) for name, result in results.items()]))
     print()
-    alone, beside, _ = crowds.values()
-    for error in sorted({error for crowd in crowds.values() for error in crowd.errors})[:5]:
+    alone, with_training, _ = results.values()
+    for error in sorted({error for result in results.values() for error in result.errors})[:5]:
         print(f"error: {error}", file=sys.stderr)
-    counts = [len(person.answers) for person in alone.people]
-    errors = sum(len(crowd.errors) for crowd in crowds.values())
-    highest = max(max(crowd.memory) for crowd in crowds.values())
+    counts = [len(user.predictions) for user in alone.users]
+    least = min(counts) / median(counts)
+    memory = max(max(result.memory) for result in results.values())
+    p95, p95_with_training = (quantiles(result.predictions, n=20)[-1] for result in (alone, with_training))
     return [
-        at_most(f"{people} people: 95th percentile, ms", quantiles(alone.answers, n=20)[-1], 150, "{:.0f}".format),
-        at_most("the same while somebody trains, ms", quantiles(beside.answers, n=20)[-1], 300, "{:.0f}".format),
+        at_most(f"{count} users: 95th percentile, ms", p95, 150, "{:.0f}".format),
+        at_most("the same during a training, ms", p95_with_training, 300, "{:.0f}".format),
         Row(
-            "drawings of the least served, times the median person's",
-            f"{min(counts) / median(counts):.2f}",
-            "at least 0.50",
-            min(counts) >= 0.5 * median(counts),
+            "drawings of the least served user, times the median user's", f"{least:.2f}", "at least 0.50", least >= 0.5
         ),
-        at_most("errors, of any kind", errors, 0, "{:.0f}".format),
-        at_most("memory of the server at most, with data and a training, MB", highest, 1500, "{:.0f}".format),
+        at_most("errors of any kind", sum(len(result.errors) for result in results.values()), 0, "{:.0f}".format),
+        at_most("memory of the server at most, with data and a training, MB", memory, 1500, "{:.0f}".format),
     ]
 
 
-async def soak(visits: Visits, people: int, minutes: float) -> list[Row]:
-    """Crowds for so long, each with a training; and what is left of them."""
-    await visits.crowd(5, 6)
+async def soak(users: SimulatedUsers, count: int, minutes: float) -> list[Row]:
+    """Run users for that long, always with a training, and measure what is left of them."""
+    await users.run(5, 6)
     start, memory, errors = time.monotonic(), [], 0
-    threads, first = visits.process.num_threads(), 0.0
+    threads, first = users.server.num_threads(), 0.0
     while time.monotonic() < start + 60 * minutes:
-        crowd = await visits.crowd(people, 28, trains=True)
+        result = await users.run(count, 28, with_training=True)
         await asyncio.sleep(2)  # a page that has closed ends its training
-        errors += len(crowd.errors)
-        memory.append(visits.process.memory_info().rss / MEGABYTE)
-        print(f"{len(crowd.answers):,} drawings, {memory[-1]:.0f} MB", file=sys.stderr, flush=True)
+        errors += len(result.errors)
+        memory.append(users.server.memory_info().rss / MEGABYTE)
+        print(f"{len(result.predictions):,} drawings, {memory[-1]:.0f} MB", file=sys.stderr, flush=True)
         if time.monotonic() < start + 75:
             first = memory[-1]
     await asyncio.sleep(5)
-    left = len(visits.process.children(recursive=True))
-    more = visits.process.num_threads() - threads
+    processes = len(users.server.children(recursive=True))
+    threads = users.server.num_threads() - threads
+    what = f"memory after {minutes:g} minutes, more than after the first, MB"
     return [
-        at_most(
-            f"memory after {minutes:g} minutes, more than after the first, MB", memory[-1] - first, 50, "{:.0f}".format
-        ),
-        at_most("errors, of any kind", errors, 0, "{:.0f}".format),
-        at_most("processes left", left, 0, "{:.0f}".format),
-        at_most("threads more than before", more, 40, "{:.0f}".format),
+        at_most(what, memory[-1] - first, 50, "{:.0f}".format),
+        at_most("errors of any kind", errors, 0, "{:.0f}".format),
+        at_most("processes left", processes, 0, "{:.0f}".format),
+        at_most("threads more than before", threads, 40, "{:.0f}".format),
     ]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--people", type=int, default=50)
+    parser.add_argument("--users", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--soak", type=float, metavar="MINUTES")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("MNIST_DEMO_DATA") or DATA_FOLDER))
@@ -91,22 +88,22 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as uploads:
         os.environ["GRADIO_TEMP_DIR"] = uploads
         os.environ["MNIST_DEMO_TRAIN_SECONDS"] = "3600"
-        started = time.monotonic()
-        with served(options.data) as address:
-            httpx.get(address, timeout=60).raise_for_status()
-            start = time.monotonic() - started
-            visits = Visits(address, options.data)
-            time.sleep(SETTLES)
-            idle = visits.process.memory_info().rss / MEGABYTE
+        start = time.monotonic()
+        with serve_app(options.data) as url:
+            httpx.get(url, timeout=60).raise_for_status()
+            seconds_to_page = time.monotonic() - start
+            users = SimulatedUsers(url, options.data)
+            time.sleep(PRELOAD_SECONDS)
+            idle = users.server.memory_info().rss / MEGABYTE
             if options.soak:
-                rows = asyncio.run(soak(visits, options.people, options.soak))
+                rows = asyncio.run(soak(users, options.users, options.soak))
                 files = sum(path.is_file() for path in Path(uploads).rglob("*"))
                 rows.append(at_most("files left", files, 0, "{:.0f}".format))
             else:
                 rows = [
-                    at_most("from `python app.py` to the page, s", start, 6, "{:.1f}".format),
-                    at_most("memory of the server before anybody came, MB", idle, 1000, "{:.0f}".format),
-                    *asyncio.run(measure(visits, options.people, options.seconds)),
+                    at_most("from `python app.py` to the page, s", seconds_to_page, 6, "{:.1f}".format),
+                    at_most("memory of the server before the first user, MB", idle, 1000, "{:.0f}".format),
+                    *asyncio.run(measure(users, options.users, options.seconds)),
                 ]
     return print_rows(rows)
 

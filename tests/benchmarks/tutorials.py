@@ -1,7 +1,7 @@
-"""What the tutorials got wrong, and what it costs: python -m tests.benchmarks.tutorials [--data DIR] [--seeds N]
+"""Measure the effect of the tutorials' mistakes: python -m tests.benchmarks.tutorials [--data DIR] [--seeds N]
 
-For each slip that moves a number, the number with it and without it, measured here. Where training is needed, the
-figures are means over seeds, with the lowest and the highest. About 10 minutes on two cores with three seeds.
+For each mistake that changes a result, print the result with and without it. Results that need training are means over
+seeds, with minimum and maximum. Takes about 10 minutes on two cores with three seeds.
 """
 
 import argparse
@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, log_softmax
 
-from mnist_demo import RECIPES, Classifier, Data, evaluate, load_mnist, train
-from mnist_demo.data import DATA_FOLDER, batches
-from mnist_demo.hardware import hardware_name
+from mnist_demo import RECIPES, Classifier, Dataset, evaluate, load_mnist, train
+from mnist_demo.data import batches
+from mnist_demo.data.mnist import DATA_FOLDER
+from mnist_demo.devices import hardware_name
 from mnist_demo.models import Dropout
-from mnist_demo.reports import percent, table
+from mnist_demo.reports import format_percent, markdown_table
 
 
 def main() -> None:
@@ -26,9 +27,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     data, seeds = load_mnist(Path(options.data)), range(options.seeds)
-    rows = [row for slip in (pixels, training_set, best_epoch, dropout, loss, first_epoch) for row in slip(data)]
-    rows += [*unshuffled(data, seeds), *trained_on(data, seeds)]
-    print(table(["tutorial", "slip", "what is measured", "with the slip", "without it"], rows))
+    rows = [row for mistake in (pixels, training_set, best_epoch, dropout, loss, first_epoch) for row in mistake(data)]
+    rows += [*unshuffled(data, seeds), *continued(data, seeds)]
+    print(markdown_table(["tutorial", "mistake", "what is measured", "with the mistake", "without it"], rows))
     print(f"\n{double_softmax(data)}\nMeasured on {hardware_name()}, torch {torch.__version__}.")
 
 
@@ -37,105 +38,109 @@ def accuracy(logits: Tensor, labels: Tensor) -> float:
 
 
 def spread(values: list[float]) -> str:
-    """The mean, and the lowest and highest where there are several."""
-    mean = percent(sum(values) / len(values))
+    """Return the mean in percent, followed by minimum and maximum if there are several values."""
+    mean = format_percent(sum(values) / len(values))
     return mean if len(values) == 1 else f"{mean} ({100 * min(values):.2f}-{100 * max(values):.2f})"
 
 
-def pixels(data: Data) -> Iterator[list[str]]:
+def pixels(data: Dataset) -> Iterator[list[str]]:
     model, images = Classifier.load("softmax").model, data.test.images.float()
-    wrong, right = (accuracy(model(x).detach(), data.test.labels) for x in (images, images / 255))
-    yield ["002", "trains on pixels 0-1, tests on 0-255", "`softmax`, test accuracy", percent(wrong), percent(right)]
+    with_mistake, without = (accuracy(model(x).detach(), data.test.labels) for x in (images, images / 255))
+    mistake = "trains on pixels 0-1, tests on 0-255"
+    yield ["002", mistake, "`softmax`, test accuracy", format_percent(with_mistake), format_percent(without)]
 
 
-def training_set(data: Data) -> Iterator[list[str]]:
+def training_set(data: Dataset) -> Iterator[list[str]]:
     model = Classifier.load("mlp-500").model
-    wrong, right = (evaluate(model, digits).accuracy for digits in (data.train, data.test))
-    yield ["000", 'its "test" set is the training set', "`mlp-500`, accuracy", percent(wrong), percent(right)]
+    with_mistake, without = (evaluate(model, digits).accuracy for digits in (data.train, data.test))
+    mistake = 'its "test" set is the training set'
+    yield ["000", mistake, "`mlp-500`, accuracy", format_percent(with_mistake), format_percent(without)]
 
 
-def best_epoch(data: Data) -> Iterator[list[str]]:
+def best_epoch(data: Dataset) -> Iterator[list[str]]:
     classifier = Classifier.load("mlp-500")
-    assert classifier.record
-    last, best = classifier.record.epochs[-1].test_accuracy, evaluate(classifier.model, data.test).accuracy
-    yield ["000", "saves its best epoch, tests the last", "`mlp-500`, test accuracy", percent(last), percent(best)]
+    assert classifier.metadata
+    last, best = classifier.metadata.epochs[-1].test_accuracy, evaluate(classifier.model, data.test).accuracy
+    mistake = "saves its best epoch, tests the last"
+    yield ["000", mistake, "`mlp-500`, test accuracy", format_percent(last), format_percent(best)]
 
 
-def dropout(data: Data) -> Iterator[list[str]]:
+def dropout(data: Dataset) -> Iterator[list[str]]:
     model = Classifier.load("mlp-dropout").model
-    right = evaluate(model, data.test).accuracy
+    without = evaluate(model, data.test).accuracy
     for module in model.modules():
         if isinstance(module, Dropout):
             module.generator = torch.Generator().manual_seed(0)
     model.train()
-    wrong = accuracy(model(data.test.images.float() / 255).detach(), data.test.labels)
-    yield ["001", "leaves dropout on when it tests", "`mlp-dropout`, test accuracy", percent(wrong), percent(right)]
+    with_mistake = accuracy(model(data.test.images.float() / 255).detach(), data.test.labels)
+    mistake = "leaves dropout on during the test"
+    yield ["001", mistake, "`mlp-dropout`, test accuracy", format_percent(with_mistake), format_percent(without)]
 
 
-def loss(data: Data) -> Iterator[list[str]]:
+def loss(data: Dataset) -> Iterator[list[str]]:
     model = Classifier.load("mlp-sigmoid").model
     means = [cross_entropy(model(images), labels).item() for images, labels in batches(data.test, 32)]
-    wrong, right = sum(means) / len(data.test), evaluate(model, data.test).loss
-    slip = "divides a sum of batch means by the number of digits"
-    yield ["003", slip, "`mlp-sigmoid`, test loss", f"{wrong:.4f}", f"{right:.4f}"]
+    with_mistake, without = sum(means) / len(data.test), evaluate(model, data.test).loss
+    mistake = "divides a sum of batch means by the number of digits"
+    yield ["003", mistake, "`mlp-sigmoid`, test loss", f"{with_mistake:.4f}", f"{without:.4f}"]
 
 
-def first_epoch(data: Data) -> Iterator[list[str]]:
+def first_epoch(data: Dataset) -> Iterator[list[str]]:
     classifier = Classifier.load("cnn")
-    assert classifier.record
+    assert classifier.metadata
     recipe = RECIPES["cnn"].change(epochs=1)
     last = list(train(classifier.model, data, recipe, seed=1))[-1].result
     assert last
-    fresh = classifier.record.epochs[0].train_loss
-    slip = "its first epoch is as of a network trained before"
-    yield ["004", slip, "`cnn`, cost of epoch 1", f"{last.train_loss:.4f}", f"{fresh:.4f}"]
+    fresh = classifier.metadata.epochs[0].train_loss
+    mistake = "reports as epoch 1 a model that was trained before"
+    yield ["004", mistake, "`cnn`, training loss of epoch 1", f"{last.train_loss:.4f}", f"{fresh:.4f}"]
 
 
-def unshuffled(data: Data, seeds: range) -> Iterator[list[str]]:
+def unshuffled(data: Dataset, seeds: range) -> Iterator[list[str]]:
     recipe = RECIPES["mlp-512"]
-    wrong, right = [], []
+    with_mistake, without = [], []
     for seed in seeds:
         model = recipe.build(seed)
         optimizer = recipe.build_optimizer(model)
         for _ in range(recipe.epochs):
-            for images, labels in batches(data.train, recipe.batch_size):  # no generator: as stored
+            for images, labels in batches(data.train, recipe.batch_size):  # without a generator, in stored order
                 optimizer.zero_grad()
                 cross_entropy(model(images), labels).backward()
                 optimizer.step()
-        wrong.append(evaluate(model, data.test).accuracy)
-        right.append(train_afresh("mlp-512", data, seed))
-    yield ["001", "does not shuffle", "`mlp-512`, test accuracy", spread(wrong), spread(right)]
+        with_mistake.append(evaluate(model, data.test).accuracy)
+        without.append(train_from_scratch("mlp-512", data, seed))
+    yield ["001", "does not shuffle", "`mlp-512`, test accuracy", spread(with_mistake), spread(without)]
 
 
-def trained_on(data: Data, seeds: range) -> Iterator[list[str]]:
-    wrong, right = [], []
+def continued(data: Dataset, seeds: range) -> Iterator[list[str]]:
+    with_mistake, without = [], []
     for seed in seeds:
         model = RECIPES["mlp-512"].build(seed)
         for name in ("mlp-512", "mlp-512-augmented"):
             run(model, name, data, seed)
-        wrong.append(evaluate(model, data.test).accuracy)
-        right.append(train_afresh("mlp-512-augmented", data, seed))
-    slip = 'its "augmented" network goes on from the plain one'
-    yield ["001", slip, "`mlp-512-augmented`, test accuracy", spread(wrong), spread(right)]
+        with_mistake.append(evaluate(model, data.test).accuracy)
+        without.append(train_from_scratch("mlp-512-augmented", data, seed))
+    mistake = 'its "augmented" model continues training the plain one'
+    yield ["001", mistake, "`mlp-512-augmented`, test accuracy", spread(with_mistake), spread(without)]
 
 
-def train_afresh(name: str, data: Data, seed: int) -> float:
+def train_from_scratch(name: str, data: Dataset, seed: int) -> float:
     model = RECIPES[name].build(seed)
     run(model, name, data, seed)
     return evaluate(model, data.test).accuracy
 
 
-def run(model: nn.Module, name: str, data: Data, seed: int) -> None:
+def run(model: nn.Module, name: str, data: Dataset, seed: int) -> None:
     for _ in train(model, data, RECIPES[name], seed=seed):
         pass
 
 
-def double_softmax(data: Data) -> str:
+def double_softmax(data: Dataset) -> str:
     logits = Classifier.load("mlp-sigmoid").model(data.test.images.float() / 255).detach()
     once, twice = (cross_entropy(x, data.test.labels).item() for x in (logits, log_softmax(logits, dim=1)))
     return (
-        "Slips that move no number: 003 applies log_softmax before a loss that does so again (test loss differs by "
-        f"{abs(once - twice):.1e}); 001 builds an optimizer before its network exists, so that its code does not run."
+        "Mistakes that change no result: 003 applies log_softmax before a loss that applies it again (test loss "
+        f"differs by {abs(once - twice):.1e}); 001 creates an optimizer before its model, so its code does not run."
     )
 
 

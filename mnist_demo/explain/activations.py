@@ -1,0 +1,102 @@
+"""Activations: what each layer of a model computes from a drawing, as small images with a caption."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mnist_demo.devices import torch_threads
+from mnist_demo.explain.attribution import expected_gradients
+from mnist_demo.models import CosineConv
+
+MAX_UNITS = 12  # shown of a linear layer: the most active
+MAX_MAPS = 32  # shown of a convolution: the most active
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+_WITH_WEIGHTS = (nn.Linear, nn.Conv2d, CosineConv)
+
+
+@dataclass(frozen=True, eq=False)
+class LayerActivations:
+    """The response of one layer to a drawing."""
+
+    caption: str  # one to three plain sentences for the page
+    units: list[int]  # the unit that each picture shows, from 0; in the last layer, its digit
+    pictures: np.ndarray  # float32 (K, H, W), one per unit
+    values: list[float]  # activation of each unit
+    signed: bool  # whether pictures have positive and negative values; otherwise they start at 0
+
+
+def compute_activations(model: nn.Sequential, image: np.ndarray) -> list[LayerActivations]:
+    """Return how each layer responds to an image, uint8 (28, 28).
+
+    `model` is one of MODELS, in evaluation mode and on the CPU. A model without hidden layers shows the weights of the
+    ten digits. Other models show each hidden layer: a convolution by its most active maps, in their order, and a linear
+    layer by its most active units, as weights in the first layer and as attributions (`expected_gradients`) later.
+    """
+    stages = list(_run_stages(model, image))
+    convolutions = sum(not isinstance(layer, nn.Linear) for layer, _, _ in stages)
+    shown = []
+    for number, (layer, output, end) in enumerate(stages):
+        if not isinstance(layer, nn.Linear):
+            shown.append(_show_maps(output, number, convolutions))
+        elif len(stages) == 1:
+            shown.append(_show_digits(layer, output))
+        elif number < len(stages) - 1:
+            shown.append(_show_units(model[:end], layer, image, output, number))
+    return shown
+
+
+def _run_stages(model: nn.Sequential, image: np.ndarray) -> Iterator[tuple[nn.Module, Tensor, int]]:
+    """Yield each layer with weights, the output of its stage without batch dimension, and where the stage ends.
+
+    A stage is the layer and what follows it, up to the next layer with weights.
+    """
+    starts = [i for i, layer in enumerate(model) if isinstance(layer, _WITH_WEIGHTS)]
+    with torch.inference_mode(), torch_threads(1):
+        x = model[: starts[0]](torch.from_numpy(image).float().div_(255)[None, None])  # (1, 1, 28, 28)
+        for start, following in zip(starts, [*starts[1:], len(model)], strict=True):
+            # End the stage before a Flatten, to show maps as maps.
+            end = next((i for i in range(start, following) if isinstance(model[i], nn.Flatten)), following)
+            x = model[start:end](x)
+            yield model[start], x[0], end
+            x = model[end:following](x)
+
+
+def _show_digits(last: nn.Linear, logits: Tensor) -> LayerActivations:
+    caption = (
+        "This model has a weight for each pixel and digit. Ink on orange raises the digit's score, and ink on blue "
+        "lowers it. The number is the digit's score for your drawing; the highest score wins."
+    )
+    weights = last.weight.detach()[:10].reshape(10, 28, 28).numpy().copy()
+    return LayerActivations(caption, list(range(10)), weights, logits[:10].tolist(), signed=True)
+
+
+def _show_maps(maps: Tensor, number: int, convolutions: int) -> LayerActivations:
+    count, height, width = maps.shape
+    values = maps.mean(dim=(1, 2))
+    units = values.topk(min(MAX_MAPS, count)).indices.sort().values
+    layer = "convolution" if convolutions == 1 else f"{_ORDINALS[number]} of {convolutions} convolutions"
+    caption = (
+        f"The {count} filters of the {layer} each look for one pattern in "
+        f"{'your drawing' if number == 0 else 'the maps before'}. Each map, {height} by {width} pixels, is dark where "
+        "its filter found the pattern." + (f" Shown are the {MAX_MAPS} most active maps." if count > MAX_MAPS else "")
+    )
+    shown = maps[units].contiguous().numpy().copy()
+    return LayerActivations(caption, units.tolist(), shown, values[units].tolist(), signed=False)
+
+
+def _show_units(
+    stages: nn.Sequential, layer: nn.Linear, image: np.ndarray, activations: Tensor, number: int
+) -> LayerActivations:
+    units = activations.topk(min(MAX_UNITS, len(activations))).indices
+    if number == 0:
+        pictures = layer.weight.detach()[units].reshape(-1, 28, 28).numpy().copy()
+        hint = "Ink on orange excites the unit, and ink on blue inhibits it. Below each are its number and activation."
+    else:
+        pictures = expected_gradients(lambda images: stages(images)[:, units], image)
+        hint = "They see it through the layers before. Orange ink excited the unit, and blue ink inhibited it."
+    which = f"These {len(units)} of the {_ORDINALS[number]} layer's {len(activations)} units"
+    caption = f"{which} respond most to your drawing. {hint}"
+    return LayerActivations(caption, units.tolist(), pictures, activations[units].tolist(), signed=True)

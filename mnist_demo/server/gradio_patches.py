@@ -1,0 +1,100 @@
+"""Patches for Gradio 6.31: behavior that is unsafe on a public server. Each has a test, since Gradio is pinned."""
+
+import asyncio
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+import gradio as gr
+from cachetools import LRUCache
+from gradio import processing_utils, queueing
+from gradio.routes import file_upload_statuses
+from gradio.state_holder import SessionState, StateHolder
+from starlette.exceptions import HTTPException
+
+from mnist_demo.server.clients import client_address
+
+MAX_WAITING = 400  # events of all clients in the queue
+MAX_SESSIONS = 2000  # with undelivered messages, as in Gradio
+MAX_SESSION_NAME = 64  # characters; those of Gradio's page have 11
+UNDELIVERED_SECONDS = 120.0  # long enough for a phone that sleeps
+_get_state = StateHolder.__getitem__
+
+
+class Messages(asyncio.Queue):
+    """A session's messages, with the time at which the last was delivered or the first arrived."""
+
+    since = 0.0
+
+    def _put(self, item: Any) -> None:
+        self.since = self.since if self.qsize() else time.monotonic()
+        super()._put(item)
+
+    def _get(self) -> Any:
+        self.since = time.monotonic()
+        return super()._get()
+
+
+class MessagesBySession(LRUCache):
+    """Messages of the last active sessions. Gradio's own cache stops the queue when a dropped session gets one."""
+
+    def __missing__(self, session: str) -> Messages:
+        return Messages()
+
+    def __delitem__(self, session: str) -> None:
+        if session in self:
+            super().__delitem__(session)
+
+
+def _get_short_state(states: StateHolder, session: str) -> SessionState:
+    if len(session) > MAX_SESSION_NAME:
+        raise HTTPException(400, f"A session's name has at most {MAX_SESSION_NAME} characters.")
+    return _get_state(states, session)
+
+
+async def _refuse_download(url: str, cache_dir: str) -> NoReturn:
+    raise gr.Error("Upload the file; this server downloads none from other hosts.", print_exception=False)
+
+
+def apply() -> None:
+    """Patch Gradio's modules. Call it before the page is built."""
+    # Gradio's folder is shared with other programs, whose files housekeeping would delete.
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir(), "mnist-demo-uploads")))
+    # Gradio computes statistics after each event, in 7 to 20 ms, for a dashboard that is off.
+    os.environ |= {"GRADIO_ANALYTICS_MAX_EVENTS": "1", "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000"}
+    # Gradio downloads any URL that stands where a file is expected.
+    processing_utils.async_ssrf_protected_download = _refuse_download
+    # Gradio keeps session names of any length.
+    StateHolder.__getitem__ = _get_short_state  # type: ignore[method-assign]
+    # Gradio keeps each value that a session sent, for links to a page's state.
+    SessionState._update_value_in_config = lambda *_: None  # type: ignore[assignment, method-assign]
+    # Gradio keeps messages and jobs forever if a client never connects; see drop_undelivered.
+    queueing.AsyncQueue = Messages  # type: ignore[misc]
+
+
+def harden(blocks: gr.Blocks) -> None:
+    """Patch a page that is built, before it is launched."""
+    blocks.delete_cache = (600, 600)  # seconds; Gradio deletes uploads also when the server ends
+    blocks.queue(api_open=False, max_size=MAX_WAITING)  # by default, the API bypasses the queue, which is unbounded
+    blocks._queue.pending_messages_per_session = MessagesBySession(MAX_SESSIONS)  # type: ignore[assignment]
+
+
+def count_queued(blocks: gr.Blocks, address: str) -> int:
+    """Return how many events from a client address wait in the queue."""
+    events = (event for queue in blocks._queue.event_queue_per_concurrency_id.values() for event in queue.queue)
+    return sum(client_address(event.request) == address for event in events)
+
+
+async def drop_undelivered(blocks: gr.Blocks) -> None:
+    """Drop messages that wait for UNDELIVERED_SECONDS, and cancel their jobs. Also drop the progress of uploads."""
+    queue, oldest = blocks._queue, time.monotonic() - UNDELIVERED_SECONDS
+    for session, messages in list(queue.pending_messages_per_session.items()):
+        if messages.qsize() and messages.since < oldest:
+            del queue.pending_messages_per_session[session]
+            await queue.clean_events(session_hash=session)
+    for session in queue.pending_event_ids_session.keys() - queue.pending_messages_per_session.keys():
+        del queue.pending_event_ids_session[session]
+    if len(file_upload_statuses._signals) > MAX_SESSIONS:
+        file_upload_statuses.__init__()  # type: ignore[misc]

@@ -1,0 +1,56 @@
+"""Launch a page of Gradio as a public server: patches, limits, periodic jobs."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import gradio as gr
+from anyio import to_thread
+from gradio.routes import App
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from mnist_demo.server import gradio_patches
+from mnist_demo.server.housekeeping import clean_uploads, run_jobs, trim_memory
+from mnist_demo.server.middleware import RequestLimits
+
+_OPTIONS: dict[str, Any] = {
+    "ssr_mode": False,
+    "run_history": False,  # doubles the time of a prediction
+    "show_error": False,
+    "enable_monitoring": False,
+    "pwa": False,
+    "max_threads": 250,  # jobs that wait in the page's own queues occupy at most 200
+    "max_file_size": "10mb",
+    "state_session_capacity": 100,  # sessions' layouts, 0.1 MB each, which nothing here needs
+}
+
+
+def serve(
+    blocks: gr.Blocks,
+    *,
+    routes: Sequence[Route],
+    style: dict[str, Any],
+    host: str | None = None,
+    port: int | None = None,
+    share: bool = False,
+    **options: Any,
+) -> Any:
+    """Launch `blocks` with further `routes` beside Gradio's, and return what `gr.Blocks.launch` returns.
+
+    `style` and `options` are further arguments of `launch`. Call `gradio_patches.apply()` before the page is built.
+    """
+    gradio_patches.harden(blocks)
+
+    @asynccontextmanager
+    async def lifespan(app: App) -> AsyncIterator[None]:
+        jobs = [partial(to_thread.run_sync, job) for job in (clean_uploads, trim_memory)]
+        running = asyncio.create_task(run_jobs(partial(gradio_patches.drop_undelivered, blocks), *jobs))
+        yield
+        running.cancel()
+
+    limits = Middleware(RequestLimits, count_queued=partial(gradio_patches.count_queued, blocks))
+    options |= {"app_kwargs": {"middleware": [limits], "routes": list(routes), "lifespan": lifespan}}
+    return blocks.launch(server_name=host, server_port=port, share=share, **(_OPTIONS | style | options))

@@ -1,0 +1,259 @@
+"""The Browse tab: a model's predictions for whole sets of digits, filtered, sorted, and one by one."""
+
+import base64
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import torch
+from gradio.events import Dependency
+from torch import Tensor
+
+from mnist_demo.classifier import Classifier
+from mnist_demo.data import Digits
+from mnist_demo.data.pen_digits import load_pen_digits
+from mnist_demo.data.synthetic import synthetic_dataset
+from mnist_demo.devices import CPU_COUNT
+from mnist_demo.digit_query import (
+    DigitQuery,
+    count_by_filter,
+    count_pages,
+    find_rows,
+    from_params,
+    page_rows,
+    to_params,
+)
+from mnist_demo.errors import DemoError, InputError
+from mnist_demo.evaluation import Evaluation, evaluate
+from mnist_demo.preprocess.strokes import normalize, rasterize
+from mnist_demo.reports import format_percent, predictions_csv
+from mnist_demo.ui import render
+from mnist_demo.ui.components.digit_browser import DigitBrowser
+from mnist_demo.ui.handlers import PRIVATE_EVENT, error_message, user_errors
+from mnist_demo.ui.services import Services
+from mnist_demo.ui.services.result_cache import NotReady, Report
+
+Params = dict[str, str]  # of a link to a page of digits
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The digits that match a query, with the predictions of one or two models."""
+
+    classifier: Classifier
+    set_key: str
+    set_name: str
+    digits: Digits
+    query: DigitQuery
+    evaluation: Evaluation
+    other: Evaluation | None  # of the model to compare with
+    notice: str = ""  # why it is not what was requested
+
+    @property
+    def rows(self) -> Tensor:
+        return find_rows(self.query, self.evaluation, self.other)
+
+
+class BrowseTab:
+    """Answer the digit browser's queries. `build` lays out the tab.
+
+    A query is text by name: "model" and "other" (keys), "set" (a key of `sets`), the parameters of
+    `digit_query.from_params`, and for `digit` the "row", or "random". No query raises or waits: {"busy": text} is the
+    status of a computation, {"error": text} the reason of a failure.
+    """
+
+    browser: DigitBrowser
+    loaded: Dependency  # the event that ends when the dataset is loaded
+
+    def __init__(self, services: Services):
+        self.models, self.datasets = services.models, services.datasets
+        self.queue, self.results = services.compute_queue, services.results
+
+    def build(self, tab: gr.Tab) -> None:
+        """Lay out the tab; call it inside `tab`."""
+        self.browser = DigitBrowser(
+            [self.grid, self.digit, self.grid_file, self.table_file],
+            [list(choice) for choice in self.models.choices()],
+            model=self.models.default_key(),
+            sets=self.sets(),
+            elem_id="digit-browser",
+        )
+        self.loaded = tab.select(self.load, None, None, concurrency_limit=None, **PRIVATE_EVENT)
+
+    @user_errors
+    def load(self) -> None:
+        self.datasets.get()
+
+    def sets(self) -> dict[str, str]:
+        """Return the names of the sets of digits by key; links contain the keys."""
+        names = {"test": "Test set", "train": "Training set", "practice": "Synthetic digits"}
+        return names | ({"pen": "Pen digits"} if self.datasets.has_pen_digits else {})
+
+    def grid(self, query: Any, client: str) -> dict[str, Any]:
+        """Return a page of digits, the count for each choice of a filter, and the model's accuracy."""
+        return self._respond(query, client, self._grid)
+
+    def digit(self, query: Any, client: str) -> dict[str, Any]:
+        """Return one digit: its pixels, ten percentages, and the predictions of all models."""
+        return self._respond(query, client, self._digit)
+
+    def grid_file(self, query: Any, client: str) -> dict[str, Any]:
+        """Return the page of digits as a PNG file."""
+        return self._respond(query, client, self._grid_file)
+
+    def table_file(self, query: Any, client: str) -> dict[str, Any]:
+        """Return the model's predictions for the whole set as a CSV file."""
+        return self._respond(query, client, self._table_file)
+
+    def _respond(self, query: Any, client: str, compute: Callable[[Params, str], dict[str, Any]]) -> dict[str, Any]:
+        try:
+            if not isinstance(query, dict):
+                raise InputError(f"A query must be an object; got {type(query).__name__}.")
+            with self.queue.turn(client):
+                return compute({str(name): text for name, text in query.items() if isinstance(text, str)}, client)
+        except NotReady as not_ready:
+            return {"busy": str(not_ready)}
+        except DemoError as error:
+            return {"error": error_message(error)}
+
+    def find_grid(self, params: Params, client: str) -> Grid:
+        """Return the digits of a query, or all of the test set and a notice for a bad query. Raise NotReady."""
+        set_key, other_key, notice = params.get("set") or "test", params.get("other", ""), ""
+        try:
+            classifier = self.models.find(params.get("model") or self.models.default_key())
+            other = self.models.find(other_key) if other_key else None
+            query = from_params(params)
+            if set_key not in self.sets():
+                raise InputError(f"There is no set of digits {set_key[:40]!r}.")
+        except InputError as error:  # a link from elsewhere, or a model of a session that has ended
+            notice = str(error)
+            classifier, other, query = self.models.find(self.models.default_key()), None, DigitQuery()
+            set_key = "test"
+        digits, set_name = self._load_set(set_key, client)
+        evaluation = self._evaluate(classifier, set_name, digits, client)
+        compared = self._evaluate(other, set_name, digits, client) if other else None
+        return Grid(classifier, set_key, set_name, digits, query, evaluation, compared, notice)
+
+    def _find_exact_grid(self, params: Params, client: str) -> Grid:
+        """Return the digits of a query. Raise InputError for a bad query, and NotReady."""
+        grid = self.find_grid(params, client)
+        if grid.notice:
+            raise InputError(grid.notice)
+        return grid
+
+    def _grid(self, params: Params, client: str) -> dict[str, Any]:
+        grid = self.find_grid(params, client)
+        rows, evaluation, total = grid.rows, grid.evaluation, len(grid.digits)
+        page = min(grid.query.page, count_pages(rows) - 1)
+        shown = page_rows(rows, page)
+        correct = int(evaluation.correct.sum())
+        counts = count_by_filter(grid.query, evaluation, grid.other)
+        return {
+            "notice": grid.notice and f"{grid.notice} All digits of the test set are shown instead.",
+            "summary": f"{grid.classifier.name}: {correct:,} of {total:,} correct, {format_percent(correct / total)} "
+            f"({grid.set_name}{_training_warning(grid)})",
+            "count": len(rows),
+            "page": page,
+            "pages": count_pages(rows),
+            "query": to_params(replace(grid.query, page=page)),
+            "counts": {
+                name: {"" if choice is None else str(choice): count for choice, count in by_choice.items()}
+                for name, by_choice in counts.items()
+            },
+            "rows": shown.tolist(),
+            "predictions": evaluation.predictions[shown].tolist(),
+            "labels": evaluation.labels[shown].tolist(),
+            "sprite": render.sprite(grid.digits.images[shown, 0].numpy()) if len(shown) else "",
+            "columns": render.SPRITE_COLUMNS,
+            "confusion": evaluation.confusion.tolist(),
+            "per_class": evaluation.per_class,
+        }
+
+    def _digit(self, params: Params, client: str) -> dict[str, Any]:
+        grid = self._find_exact_grid(params, client)
+        rows, total, text = grid.rows, len(grid.digits), params.get("row", "")
+        if text == "random" and len(rows):
+            text = str(secrets.choice(rows.tolist()))
+        if not (text.isascii() and text.isdigit() and len(text) <= 7 and int(text) < total):
+            raise InputError(f"There is no digit {text[:20]!r}; the set has digits 0 to {total - 1:,}.")
+        row = int(text)
+        image = grid.digits.images[row, 0].numpy()
+        position = torch.nonzero(rows == row)[:, 0].tolist()  # empty if the digit does not match the query
+        voters = dict.fromkeys([*self.models.all_shared(), grid.classifier])  # it may be a visitor's own
+        return {
+            "row": row,
+            "prediction": int(grid.evaluation.predictions[row]),
+            "label": int(grid.evaluation.labels[row]),
+            "percentages": [round(100 * share, 1) for share in grid.evaluation.probabilities[row].tolist()],
+            "image": base64.b64encode(image.tobytes()).decode(),
+            "models": [render.model_vote(each.name, each.predict_mnist(image)) for each in voters],
+            "previous": rows[position[0] - 1].item() if position and position[0] else None,
+            "next": rows[position[0] + 1].item() if position and position[0] + 1 < len(rows) else None,
+        }
+
+    def _grid_file(self, params: Params, client: str) -> dict[str, Any]:
+        grid = self._find_exact_grid(params, client)
+        shown = page_rows(grid.rows, grid.query.page)
+        if not len(shown):
+            raise InputError("There is no digit on this page to download.")
+        from mnist_demo import plots  # matplotlib takes a third of a second
+
+        figure = plots.digit_grid(
+            grid.digits.images[shown, 0].numpy(),
+            grid.evaluation.predictions[shown].tolist(),
+            grid.evaluation.labels[shown].tolist(),
+        )
+        return render.download(f"{grid.classifier.name}, {grid.set_name}.png", "image/png", plots.to_png(figure))
+
+    def _table_file(self, params: Params, client: str) -> dict[str, Any]:
+        grid = self._find_exact_grid(params, client)
+        name = f"{grid.classifier.name}, {grid.set_name}.csv"
+        return render.download(name, "text/csv", predictions_csv(grid.evaluation).encode())
+
+    def _load_set(self, key: str, client: str) -> tuple[Digits, str]:
+        """Return a set of digits and its name with the source. Raise NotReady."""
+        if key == "practice":
+            data = self.results.get(self, key, lambda report: synthetic_dataset(), "Creating synthetic digits…", client)
+            return data.test, "synthetic digits"
+        if key == "pen":
+            return self.results.get(self, key, self._load_pen_digits, "Loading the pen digits…", client), "pen digits"
+        for status in self.datasets.load():
+            raise NotReady(status)
+        data = self.datasets.get()
+        return (data.train, f"{data.name}, training set") if key == "train" else (data.test, f"{data.name}, test set")
+
+    def _load_pen_digits(self, report: Report) -> Digits:
+        assert self.datasets.folder  # otherwise `sets` does not offer them
+        pen_digits = load_pen_digits(self.datasets.folder)
+        images = np.empty((len(pen_digits), 1, 28, 28), dtype=np.uint8)
+        for i, digit in enumerate(pen_digits):
+            images[i, 0] = rasterize(normalize(digit.paths))
+            if i % 500 == 0:
+                report(f"Drawing the pen digits, {i / len(pen_digits):.0%}…")
+        return Digits(torch.from_numpy(images), torch.tensor([digit.digit for digit in pen_digits]))
+
+    def _evaluate(self, classifier: Classifier, set_name: str, digits: Digits, client: str) -> Evaluation:
+        status = f"{classifier.name} predicts {len(digits):,} digits"
+
+        def compute(report: Report) -> Evaluation:
+            return evaluate(
+                classifier.model,
+                digits,
+                calibration=classifier.calibration,
+                report=lambda fraction: report(f"{status}, {fraction:.0%}…"),
+                workers=CPU_COUNT,
+            )
+
+        return self.results.get(classifier, set_name, compute, f"{status}…", client)
+
+
+def _training_warning(grid: Grid) -> str:
+    """Return a warning if the model was trained on these digits: its accuracy then says little."""
+    recipe = grid.classifier.metadata.recipe if grid.classifier.metadata else None
+    if grid.set_key == "pen" and recipe and recipe.pen_digit_writers:
+        return f"; trained on {recipe.pen_digit_writers} of their 30 writers"
+    is_trained = grid.set_key == "train" and (recipe is None or grid.set_name.startswith("MNIST"))
+    return "; trained on these" if is_trained else ""

@@ -1,0 +1,178 @@
+"""The Draw tab: a pad, a photo, a model and its prediction. Also the HTTP API for programs."""
+
+import base64
+import binascii
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from mnist_demo.classifier import BLANK, Classifier, Prediction
+from mnist_demo.data.synthetic import design_strokes
+from mnist_demo.errors import DemoError, InputError
+from mnist_demo.preprocess.images import fit_to_mnist, open_photo, photo_to_ink
+from mnist_demo.preprocess.strokes import Strokes, strokes_to_image
+from mnist_demo.server.clients import client_address
+from mnist_demo.ui import render
+from mnist_demo.ui.components.base import Query
+from mnist_demo.ui.components.explanation import Explanation
+from mnist_demo.ui.components.inputs import Choice, PhotoFile
+from mnist_demo.ui.components.prediction_panel import PredictionPanel
+from mnist_demo.ui.components.sketchpad import PAD_SIZE, Sketchpad
+from mnist_demo.ui.handlers import PRIVATE_EVENT, user_errors
+from mnist_demo.ui.predict_api import PREDICT_PATH, predict_route
+from mnist_demo.ui.services import Services
+
+EXAMPLES = ["crossed 7", "flagged 1", "open 4", "curly 2", "curly 9", "slashed 0"]  # designs of synthetic digits
+NO_PHOTO = render.prediction(BLANK, blank="No photo yet")
+MAX_PHOTO_BYTES = 10 * 2**20  # of a photo sent to /predict_image
+
+
+class DrawTab:
+    """Predict drawings and photos. `build` lays out the tab."""
+
+    pad: Sketchpad
+    model: gr.Dropdown
+
+    def __init__(self, services: Services):
+        self.models = services.models
+        self.queue = services.compute_queue
+        self.route = predict_route(self.predict, self.queue)
+
+    def build(self, explain: Query) -> None:
+        """Lay out the tab; call it inside its gr.Tab. `explain` is `ExplainPanel.explain`."""
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=5, min_width=300):
+                examples = {name: _center_on_pad(design_strokes(name)) for name in EXAMPLES}
+                self.pad = Sketchpad(
+                    model=self.models.default_key(), examples=examples, predict_path=PREDICT_PATH, elem_id="pad"
+                )
+            with gr.Column(scale=6, min_width=300):
+                PredictionPanel(render.prediction(BLANK), follows_pad=True, elem_id="prediction")
+                choices, default = self.models.choices(), self.models.default_key() or None
+                self.model = Choice(choices, value=default, label="Model", elem_id="draw-model")
+        Explanation(explain, elem_id="explanation")
+        with gr.Accordion("Upload a photo", open=False, elem_id="photo"), gr.Row(equal_height=False):
+            with gr.Column(scale=5, min_width=300):
+                photo = PhotoFile(sources=["upload", "clipboard", "webcam"], show_label=False, height=320)
+            with gr.Column(scale=6, min_width=300):
+                photo_prediction = PredictionPanel(NO_PHOTO, elem_id="photo-prediction")
+
+        self.model.change(None, self.model, None, js=Sketchpad.select_model)
+        gr.on(
+            [photo.change, self.model.change],
+            self.predict_photo,
+            [photo, self.model],
+            photo_prediction,
+            trigger_mode="always_last",
+            concurrency_limit=None,  # the compute queue limits it
+            **PRIVATE_EVENT,
+        )
+        gr.api(self.predict_strokes, api_name="predict_strokes", queue=False)
+        gr.api(self.predict_image, api_name="predict_image", queue=False)
+
+    def predict(self, drawings: Sequence[Any]) -> list[dict[str, Any]]:
+        """Predict drawings of pads, several at once. Never raise: {"error": text} explains a bad drawing.
+
+        Each drawing is {"strokes": as for `predict_strokes`, "model": key, "all_models": bool}.
+        """
+        responses: list[dict[str, Any]] = [{} for _ in drawings]
+        batches: dict[Classifier, list[tuple[int, np.ndarray, str]]] = {}
+        for i, drawing in enumerate(drawings):
+            try:
+                if not isinstance(drawing, dict):
+                    raise InputError(
+                        f"A drawing must be an object with strokes and model; got {type(drawing).__name__}."
+                    )
+                image = strokes_to_image(drawing.get("strokes"))  # type: ignore[arg-type]  # it validates
+                classifier, notice = self.models.find_or_default(drawing.get("model"))
+                batches.setdefault(classifier, []).append((i, image, notice))
+            except DemoError as error:
+                responses[i] = {"error": str(error)}
+        for classifier, batch in batches.items():
+            try:
+                predictions = classifier.predict_batch([image for _, image, _ in batch])
+            except DemoError as error:
+                for i, _, _ in batch:
+                    responses[i] = {"error": str(error)}
+                continue
+            for (i, _, notice), prediction in zip(batch, predictions, strict=True):
+                with_votes = bool(drawings[i].get("all_models"))
+                responses[i] = self._render(classifier, prediction, with_votes) | {"notice": notice}
+        return responses
+
+    @user_errors
+    def predict_photo(self, path: str | None, key: str, request: gr.Request) -> dict[str, Any]:
+        """Predict a photo file; the result holds the ink that was found in it."""
+        if path is None:
+            return NO_PHOTO
+        with Path(path).open("rb") as file, self.queue.turn(client_address(request)):
+            ink = photo_to_ink(open_photo(file))
+        classifier, notice = self.models.find_or_default(key)
+        prediction = classifier.predict_mnist(fit_to_mnist(ink))
+        rendered = self._render(classifier, prediction, with_votes=True, blank="No ink was found")
+        return rendered | {"notice": notice, "ink": render.png_url(np.rint(255 * (1 - ink)))}
+
+    def _render(
+        self, classifier: Classifier, prediction: Prediction, with_votes: bool, **options: str
+    ) -> dict[str, Any]:
+        rendered = render.prediction(prediction, **options) | {"model": classifier.name}
+        if with_votes:
+            voters = dict.fromkeys([*self.models.all_shared(), classifier])  # it may be a visitor's own
+            rendered["models"] = [render.model_vote(each.name, each.predict_mnist(prediction.image)) for each in voters]
+        return rendered
+
+    @user_errors
+    def predict_strokes(self, strokes: list[list[list[float]]], request: gr.Request, model: str = "") -> dict:
+        """Predict a digit drawn with a pen. strokes: a list of strokes, each a list of points [x, y] in any unit, y
+        down. model: a name from the page's list, or "" for the default. Returns digit (0 to 9, null for an empty
+        drawing), probabilities (of the digits 0 to 9, their sum is 1), is_digit (false if it is not one digit),
+        digit_probability (0 to 1, how likely it is one digit), is_multiple (true for several digits side by side) and
+        the model's name."""
+        classifier = self.models.find(model or self.models.default_key())
+        with self.queue.turn(client_address(request)):
+            return _to_json(classifier, classifier.predict_strokes(strokes))
+
+    @user_errors
+    def predict_image(self, image: str, request: gr.Request, model: str = "") -> dict:
+        """Predict a photo of one digit. image: an image file (PNG, JPEG, WebP, GIF or BMP, up to 10 MB) as base64 text
+        or a data: URL. model: a name from the page's list, or "" for the default. Returns digit (0 to 9, null for a
+        photo without ink), probabilities (of the digits 0 to 9, their sum is 1), is_digit (false if it is not one
+        digit), digit_probability (0 to 1, how likely it is one digit), is_multiple (true for several digits side by
+        side) and the model's name."""
+        classifier = self.models.find(model or self.models.default_key())
+        with self.queue.turn(client_address(request)):
+            return _to_json(classifier, classifier.predict_image(open_photo(io.BytesIO(_decode_base64(image)))))
+
+
+def _decode_base64(image: object) -> bytes:
+    if not isinstance(image, str):
+        raise InputError(f"image must be an image file as base64 text; got {type(image).__name__}.")
+    if len(image) > MAX_PHOTO_BYTES * 4 / 3 + 100:
+        raise InputError(f"The image is too large; the limit is {MAX_PHOTO_BYTES // 2**20} MB.")
+    try:
+        text = re.sub(r"^data:[^,]{0,100},", "", image, flags=re.IGNORECASE)
+        return base64.b64decode(text.encode().translate(None, b" \t\r\n"), validate=True)  # many encoders break lines
+    except (binascii.Error, ValueError):
+        raise InputError("image must be an image file as base64 text; this is not base64.") from None
+
+
+def _to_json(classifier: Classifier, prediction: Prediction) -> dict[str, Any]:
+    return {
+        "digit": prediction.digit,
+        "probabilities": prediction.probabilities,
+        "is_digit": prediction.is_digit,
+        "digit_probability": prediction.digit_probability,
+        "is_multiple": prediction.is_multiple,
+        "model": classifier.name,
+    }
+
+
+def _center_on_pad(strokes: Strokes) -> Strokes:
+    """Move a design from its field of 100 units to the middle of the pad, 70 % as large as the pad."""
+    scale, margin = 0.7 * PAD_SIZE / 100, 0.15 * PAD_SIZE
+    return [[(round(margin + scale * x), round(margin + scale * y)) for x, y in stroke] for stroke in strokes]

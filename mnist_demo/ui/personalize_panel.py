@@ -1,0 +1,163 @@
+"""My handwriting, a part of the Train tab: fine-tune a model on the visitor's own digits."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+from gradio.events import Dependency
+
+from mnist_demo.errors import DemoError, InputError
+from mnist_demo.personalize.finetune import finetuned_metadata, is_finetuned, settings_for
+from mnist_demo.personalize.user_digits import (
+    MAX_BYTES,
+    UserDigit,
+    dump_user_digits,
+    parse_user_digits,
+    validate_labels,
+)
+from mnist_demo.reports import format_percent
+from mnist_demo.server.clients import client_address
+from mnist_demo.ui.components.training_monitor import TrainingMonitor
+from mnist_demo.ui.components.user_digits import UserDigitsPanel
+from mnist_demo.ui.handlers import PRIVATE_EVENT, error_message, read_upload, session_id
+from mnist_demo.ui.services import Services
+from mnist_demo.ui.services.jobs import NOTHING_LEARNED, PersonalizeJob, run_in_queue
+from mnist_demo.ui.services.model_store import Session
+from mnist_demo.ui.user_models import UserModels
+
+FORGOTTEN = 1.0  # points of test accuracy whose loss is reported in words
+
+
+class PersonalizePanel:
+    """Fine-tune models on a visitor's digits. `build` lays out the panel."""
+
+    panel: UserDigitsPanel
+    finetuned: Dependency  # the event that ends with a fine-tuning
+
+    def __init__(self, services: Services, user_models: UserModels):
+        self.models, self.datasets = services.models, services.datasets
+        self.compute_queue, self.training_queue = services.compute_queue, services.training_queue
+        self.max_seconds = services.train_seconds
+        self.user_models = user_models
+
+    def build(self, model: gr.Dropdown, monitor: TrainingMonitor) -> None:
+        """Lay out the panel. It fine-tunes the model selected in `model`, and adds the result to `monitor`."""
+        self.panel = UserDigitsPanel(self.validate, elem_id="user-digits")
+        running = self.panel.submit(self.finetune, model, self.panel, concurrency_limit=None, **PRIVATE_EVENT)
+        self.finetuned = running.then(self.add_run, self.panel, monitor, queue=False, **PRIVATE_EVENT)
+        self.panel.clear(self.stop, None, None, queue=False, **PRIVATE_EVENT)
+
+    def validate(self, query: Any, client: str) -> dict[str, Any]:
+        """Return the digits of an uploaded file as text of the same format, or an error."""
+        try:
+            with self.compute_queue.turn(client):
+                # As text: FastAPI takes seconds to encode each number of an object, and blocks the server meanwhile.
+                return {"content": dump_user_digits(_parse(query))}
+        except InputError as error:
+            return {"error": str(error)}
+
+    def finetune(self, key: str, event: gr.EventData, request: gr.Request) -> Iterator[dict[str, Any]]:
+        """Fine-tune a copy of the model; yield what the panel shows about five times a second."""
+        session = self.models.session(session_id(request), client_address(request))
+        try:
+            with session.training():
+                yield from self._finetune(session, key, event._data)
+        except DemoError as error:
+            yield {"status": error_message(error), "done": True}
+
+    def _finetune(self, session: Session, key: str, query: Any) -> Iterator[dict[str, Any]]:
+        with self.compute_queue.turn(session.client):
+            digits = _parse(query)
+        validate_labels(digits)
+        self.models.find(key)  # raises if it was dropped
+        base = session.base_models.get(key, key)  # a fine-tuned model has seen the digits that would judge it
+        model, metadata = self.models.copy_for_training(base)
+        for status in self.datasets.load():
+            yield {"status": status}
+        data = self.datasets.get()
+
+        def start() -> PersonalizeJob:
+            return PersonalizeJob(
+                stop=session.stop,
+                max_seconds=self.max_seconds,
+                model=model,
+                digits=digits,
+                data=data,
+                settings=settings_for(metadata.recipe),
+            )
+
+        job = yield from run_in_queue(self.training_queue, session, start, _report)
+        if not job or job.problem or not job.last or not job.last.measurement or not job.last.step:
+            yield {"status": (job.problem if job else "") or NOTHING_LEARNED, "done": True}
+            return
+        new_key = session.add(model, finetuned_metadata(metadata, data, len(digits), job.last), "fine-tuned")
+        session.base_models[new_key] = base
+        status = f"{session.models[new_key].name}: {_status(job)}"
+        if is_finetuned(metadata):  # an upload: its original is unknown
+            status += " It was fine-tuned before; digits that it was trained on then do not test it."
+        yield _report(job) | {"status": status, "key": new_key, "done": True}
+
+    def add_run(self, state: Any, request: gr.Request) -> Any:
+        """Return the new model's entry for the training monitor, if the fine-tuning gave one."""
+        session = self.models.session(session_id(request), client_address(request))
+        key = str(state.get("key")) if isinstance(state, dict) else ""
+        return self.user_models.announce(session, key) if key in session.models else gr.skip()
+
+    def stop(self, request: gr.Request) -> None:
+        self.models.stop(session_id(request))
+
+
+def _parse(query: Any) -> list[UserDigit]:
+    """Return the digits of the file that the page uploaded."""
+    return parse_user_digits(read_upload(query.get("path") if isinstance(query, dict) else None, MAX_BYTES))
+
+
+def _report(job: PersonalizeJob) -> dict[str, Any]:
+    """Return what the panel shows of a fine-tuning now."""
+    measurements, labels = job.measurements[:], [digit.label for digit in job.digits]  # the job may append meanwhile
+    return {
+        "status": _status(job),
+        "steps": job.settings.steps,
+        "measured_steps": [step for step, _ in measurements],
+        "user_accuracy": [100 * _count_correct(each.held_out, labels) / len(labels) for _, each in measurements],
+        "test_accuracy": [100 * each.test_accuracy for _, each in measurements],
+        "held_out_predictions": measurements[-1][1].held_out if measurements else [],
+        "table": _compare(job, labels) if len(measurements) > 1 else [],
+    }
+
+
+def _status(job: PersonalizeJob) -> str:
+    last = job.last
+    if not last or not job.measurements:
+        return f"Preparing your {len(job.digits)} digits and the MNIST digits mixed with them…"
+    if job.wait(0) and last.step < last.steps:
+        limit = " (this server's time limit)" if job.is_over_time else ""
+        return f"Stopped at step {last.step}{limit}; it keeps what it learned."
+    if last.step < last.steps:
+        return f"Step {last.step} of {last.steps}, {last.seconds:.1f} s"
+    lost = 100 * (job.measurements[0][1].test_accuracy - job.measurements[-1][1].test_accuracy)
+    warning = f" The test accuracy fell by {lost:.1f} points." if lost > FORGOTTEN else ""
+    return f"Fine-tuned in {last.seconds:.1f} s.{warning}"
+
+
+def _compare(job: PersonalizeJob, labels: list[int]) -> list[list[str]]:
+    """Return the correct predictions before and after, as rows of a table."""
+    before, after = job.measurements[0][1], job.measurements[-1][1]
+
+    def row(what: str, first: list[int], last: list[int]) -> list[str]:
+        return [what, *(f"{_count_correct(each, labels)} of {len(labels)}" for each in (first, last))]
+
+    points = 100 * (after.test_accuracy - before.test_accuracy)
+    return [
+        row("Your digits, each by a model trained without it", before.held_out, after.held_out),
+        row("Your digits, by the model trained on all of them", before.fitted, after.fitted),
+        [
+            f"The test set of {job.data.name}",
+            format_percent(before.test_accuracy),
+            f"{format_percent(after.test_accuracy)} ({points:+.2f} points)",
+        ],
+    ]
+
+
+def _count_correct(predictions: list[int], labels: list[int]) -> int:
+    return sum(prediction == label for prediction, label in zip(predictions, labels, strict=True))

@@ -1,0 +1,150 @@
+"""The form of a recipe's hyperparameters: fields, validation, a summary in words, and a sample batch."""
+
+from collections.abc import Sequence
+from sys import float_info
+from typing import Any
+
+import gradio as gr
+import torch
+
+from mnist_demo.data import Dataset
+from mnist_demo.devices import run_on_all_cores
+from mnist_demo.errors import InputError, describe_value
+from mnist_demo.models import count_parameters
+from mnist_demo.recipes import AUGMENTATIONS, OPTIMIZERS, Recipe, find_recipe
+from mnist_demo.reports import describe_network, describe_training
+from mnist_demo.training import augment_epoch, estimate_seconds, split_validation, steps_per_epoch
+from mnist_demo.ui import render
+from mnist_demo.ui.components.inputs import Choice, Number
+from mnist_demo.ui.handlers import error_message
+
+MAX_EPOCHS, MAX_BATCH = 1_000, 2_000  # a larger batch takes much memory on a shared server
+BATCH_COLUMNS = 35  # digits in a row of the sample batch; they fit the page
+MAX_BATCH_SHOWN = 400
+LABELS = {"batch_size": "Batch size", "lr": "Learning rate", "train_fraction": "Training digits, %"}
+INFOS = {
+    "epochs": "passes over the training set",
+    "batch_size": "digits in a step",
+    "lr": "size of a step",
+    "optimizer": "how gradients become steps",
+    "momentum": "of SGD: share of the previous step",
+    "augmentation": "of a copy of each digit",
+    "train_fraction": "how much of the training set is used",
+    "seed": "of the initial weights and the order",
+}
+CHOICES = {"optimizer": list(OPTIMIZERS), "augmentation": list(AUGMENTATIONS)}  # of fields that are not numbers
+
+Values = dict[str, Any]  # of the form's fields by name
+
+
+def recipe_values(recipe: Recipe) -> Values:
+    """Return a recipe's hyperparameters as the fields show them."""
+    known = (name for name, augmentation in AUGMENTATIONS.items() if augmentation == recipe.augmentation)
+    return {
+        "epochs": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "lr": recipe.lr,
+        "optimizer": recipe.optimizer,
+        "momentum": recipe.momentum,
+        "augmentation": next(known, "none"),
+        "train_fraction": 100 * recipe.train_fraction,
+        "seed": 0,
+    }
+
+
+def current_values(name: str, filled: str, values: Sequence[Any]) -> Values:
+    """Return the fields' values by name, if they belong to the recipe `name`; otherwise the recipe's own.
+
+    `filled` is the recipe that the fields were filled for: a quick visitor selects another before they are updated.
+    """
+    own = recipe_values(find_recipe(name))
+    return dict(zip(own, values, strict=True)) if filled == name else own
+
+
+def parse_value(recipe: Recipe, name: str, value: Any) -> dict[str, Any]:
+    """Return the recipe's changes by one field. Raise InputError for a value that is not allowed."""
+    if value == recipe_values(recipe)[name]:
+        return {}
+    if name in CHOICES and value not in CHOICES[name]:
+        raise InputError(f"Unknown {name} {describe_value(value)}; choose from: {'; '.join(CHOICES[name])}.")
+    if name == "augmentation":
+        return {"augmentation": AUGMENTATIONS[value]}
+    if name == "optimizer":
+        decay = 0.01 if value == "AdamW" and not recipe.weight_decay else recipe.weight_decay  # PyTorch's default
+        return {"optimizer": value, "weight_decay": decay}
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= float_info.max:
+        raise InputError("Enter a number.")
+    if name == "seed":
+        if value != int(value) or not 0 <= value < 2**31:
+            raise InputError(f"seed must be a whole number from 0 to {2**31 - 1}; got {value}.")
+        return {}
+    if name == "train_fraction":
+        if not 0 < value <= 100:
+            raise InputError(f"The percentage must be above 0 and at most 100; got {value}.")
+        return {"train_fraction": value / 100}
+    limit = {"epochs": MAX_EPOCHS, "batch_size": MAX_BATCH}.get(name)
+    if limit and value > limit:
+        raise InputError(f"{name} must be at most {limit:,} on this page; got {value:,}.")
+    return {name: int(value) if limit and value == int(value) else value}
+
+
+def parse_values(name: str, values: Values, data: Dataset) -> tuple[Recipe, int, dict[str, str]]:
+    """Return the recipe with the fields' values, the seed, and an error message for each bad field."""
+    recipe = original = find_recipe(name)
+    problems = {}
+    for field, value in values.items():
+        try:
+            recipe = recipe.change(**parse_value(original, field, value))
+        except InputError as error:
+            problems[field] = error_message(error)
+    if recipe.optimizer != "SGD" and recipe.momentum:
+        recipe = recipe.change(momentum=0.0)  # only SGD has momentum
+    try:
+        steps_per_epoch(data, recipe)
+    except InputError as error:
+        problems.setdefault("batch_size", str(error))
+    return recipe, 0 if "seed" in problems else int(values["seed"]), problems
+
+
+def build_field(name: str, value: Any) -> Choice | Number:
+    options: dict[str, Any] = {"value": value, "label": LABELS.get(name, name.capitalize()), "info": INFOS[name]}
+    options |= {"elem_id": f"field-{name.replace('_', '-')}", "min_width": 150}
+    return Choice(CHOICES[name], **options) if name in CHOICES else Number(**options)
+
+
+def update_field(name: str, problem: str = "", **options: Any) -> dict[str, Any]:
+    """Return an update of a field with its error message, if there is one."""
+    return gr.update(info=problem or INFOS[name], elem_classes=["problem"] if problem else [], **options)
+
+
+def summarize(recipe: Recipe, data: Dataset, device: str, max_seconds: float, has_problems: bool) -> str:
+    """Return a recipe in words as Markdown: its network, its training, and the estimated time on this machine."""
+    model = recipe.build()
+    source = "" if recipe.source == "ours" else f" From tutorial {recipe.source}."
+    text = f"**{describe_network(model)}**: {count_parameters(model):,} parameters."
+    text += f" {describe_training(recipe)}.{source}"
+    if has_problems:
+        return text
+    seconds = run_on_all_cores(lambda: estimate_seconds(data, recipe, device=device))
+    is_long = seconds > 0.7 * max_seconds  # the limit includes the measurements meanwhile
+    limit = f"; this page stops it after {max_seconds:.0f} s" if is_long else ""
+    return f"{text} About **{render.duration(seconds)}** of training here{limit}."
+
+
+def show_batch(recipe: Recipe, data: Dataset, seed: int) -> str:
+    """Return one batch, as the model will see it, as HTML.
+
+    If half of a batch are augmented copies, they are those of the digits that come first. Training shuffles them.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    training, _ = split_validation(data.train, recipe)
+    count = min(recipe.batch_size, MAX_BATCH_SHOWN)
+    is_mixed = bool(recipe.augmentation) and recipe.keep_originals
+    chosen = training[torch.randperm(len(training), generator=generator)[: -(-count // 2) if is_mixed else count]]
+    images = augment_epoch(chosen, recipe, generator).images[:count, 0].numpy()
+    part = "A batch" if count == recipe.batch_size else f"The first {count} of a batch"
+    kinds = ", half of them augmented copies of the others" if is_mixed else ""
+    kinds += "; the pen strokes it also learns are drawn after Start" if recipe.pen_digit_writers else ""
+    caption = f"{part} as the model will see it: {recipe.batch_size:,} training digits{kinds}"
+    sprite = render.sprite(images, min(BATCH_COLUMNS, len(chosen)))
+    return f'<figure><figcaption>{caption}</figcaption><img src="{sprite}" alt=""></figure>'

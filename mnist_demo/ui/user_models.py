@@ -1,0 +1,90 @@
+"""The models of a visitor's session: upload, download, the choices in Draw and Browse, and the list in Train."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from mnist_demo.checkpoints import CHECKPOINT_SUFFIX, load_checkpoint, to_bytes
+from mnist_demo.errors import CheckpointError, InputError
+from mnist_demo.recipes import RECIPES
+from mnist_demo.reports import format_percent
+from mnist_demo.server.clients import client_address
+from mnist_demo.ui import render
+from mnist_demo.ui.handlers import session_id, user_errors
+from mnist_demo.ui.services import Services
+from mnist_demo.ui.services.model_store import Session
+
+MAX_UPLOAD_BYTES = 4_000_000
+
+
+class UserModels:
+    """Event handlers for the models of a session."""
+
+    def __init__(self, services: Services):
+        self.models, self.queue = services.models, services.compute_queue
+
+    @user_errors
+    def upload(self, path: str, request: gr.Request) -> dict[str, Any]:
+        """Add a checkpoint file to the session, validated like any other."""
+        file = Path(path)
+        if file.stat().st_size > MAX_UPLOAD_BYTES:
+            raise InputError(f"{file.name} is too large; a model of this project has at most 3 MB.")
+        try:
+            with self.queue.turn(client_address(request)):
+                model, metadata = load_checkpoint(file)
+        except CheckpointError as error:
+            raise InputError(str(error).replace(str(file), file.name)) from None  # the path is private
+        session = self.models.session(session_id(request), client_address(request))
+        key = session.add(model, metadata, "uploaded")
+        return self.announce(session, key)
+
+    def download(self, query: Any, client: str) -> dict[str, Any]:
+        """Return the file of a session's model, or an error."""
+        try:
+            key = query.get("key") if isinstance(query, dict) else None
+            classifier = self.models.find(key or "")
+            if classifier.name == key or classifier.metadata is None:
+                raise InputError("Only a model of this session can be downloaded here.")
+        except InputError as error:
+            return {"error": str(error)}
+        content = to_bytes(classifier.model, classifier.metadata)
+        return render.download(f"{classifier.name}{CHECKPOINT_SUFFIX}", "application/octet-stream", content)
+
+    def update_choices(self, selected: str, request: gr.Request) -> tuple[gr.Dropdown, list]:
+        """Return the model choices for Draw and for Browse; the selected one stays, unless it was dropped."""
+        choices = self.models.choices(session_id(request))
+        keys = [key for _, key in choices]
+        default = self.models.default_key() or next(iter(keys), None)
+        return gr.Dropdown(choices, value=selected if selected in keys else default), choices
+
+    @user_errors
+    def select(self, event: gr.EventData, request: gr.Request) -> gr.Dropdown:
+        """Select a run's model in Draw."""
+        key = event._data.get("key", "") if isinstance(event._data, dict) else ""
+        self.models.find(key)  # raises if it was dropped
+        return gr.Dropdown(self.models.choices(session_id(request)), value=key)
+
+    def end_session(self, request: gr.Request) -> None:
+        """Drop the session of a page that has closed."""
+        self.models.end_session(session_id(request))
+
+    def announce(self, session: Session, key: str) -> dict[str, Any]:
+        """Return what the training monitor shows of a new model that was not trained in this tab."""
+        status = f"{session.models[key].name} is ready: select it in Draw or Browse."
+        return {"status": status, "reached_goal": ""} | self.describe(session, key)
+
+    def describe(self, session: Session, key: str) -> dict[str, Any]:
+        """Return what the list of runs shows of a model."""
+        classifier = session.models[key]
+        metadata = classifier.metadata
+        assert metadata  # it was trained or uploaded
+        original = RECIPES.get(metadata.recipe.name, metadata.recipe)
+        return {
+            "key": key,
+            "keys": list(session.models),
+            "name": classifier.name,
+            "changes": render.recipe_changes(metadata.recipe, original, metadata.seed),
+            "accuracy": format_percent(metadata.test_accuracy),
+            "seconds": f"{metadata.seconds:.1f}",
+        }

@@ -1,0 +1,334 @@
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from mnist_demo.checkpoints import list_checkpoints
+from mnist_demo.data.non_digits import SYMBOLS
+from mnist_demo.data.synthetic import DESIGNS, design_strokes, smooth_curve
+from mnist_demo.preprocess.strokes import Strokes
+from tests.browser import (
+    FINAL_PREDICTION,
+    choose,
+    draw_with_mouse,
+    draw_with_touch,
+    expect_prediction,
+    find_pad,
+    open_pad,
+    watch,
+)
+from tests.conftest import serve_app
+
+DIGITS = [[name for name, (digit, _) in DESIGNS.items() if digit == each] for each in range(10)]
+SEVEN = design_strokes("plain 7")
+NOTICE = "#pad .notice"
+slow = pytest.mark.slow
+GET_DRAWING = "() => document.querySelector('#pad canvas').toDataURL()"
+
+
+@pytest.fixture
+def phone(browser: Browser, app_url: str) -> Iterator[Page]:
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, device_scale_factor=3
+    )
+    yield from watch(context.new_page(), app_url)
+    context.close()
+
+
+def clear(page: Page) -> None:
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator(FINAL_PREDICTION)).to_have_text("Draw a digit")
+
+
+@pytest.mark.parametrize("digit", [7, *(pytest.param(digit, marks=slow) for digit in range(10) if digit != 7)])
+def test_each_design_is_predicted_when_drawn_with_the_mouse(page: Page, digit: int):
+    for name in DIGITS[digit]:
+        draw_with_mouse(page, design_strokes(name))
+        expect_prediction(page, str(digit))
+        expect(page.locator("#prediction .best .percentage")).to_have_text(re.compile(r"^\d+\.\d %$"))
+        clear(page)
+
+
+@slow
+def test_each_design_is_predicted_when_drawn_with_a_finger(phone: Page):
+    for name, (digit, _) in DESIGNS.items():  # in one page: opening it takes as long as drawing three
+        draw_with_touch(phone, design_strokes(name))
+        expect_prediction(phone, str(digit))
+        clear(phone)
+    assert phone.evaluate("scrollY") == 0  # the finger has drawn, and not scrolled
+
+
+HEART = [smooth_curve(stroke) for stroke in SYMBOLS["heart"]]
+TEN = [[(15, 10), (15, 90)], [(x / 2 + 45, y * 0.9) for x, y in design_strokes("round 0")[0]]]
+
+
+@pytest.mark.parametrize(
+    ("strokes", "note"), [(HEART, "This does not look like a digit"), (TEN, "One digit at a time")]
+)
+def test_a_drawing_that_is_not_one_digit_is_rejected(page: Page, strokes: Strokes, note: str):
+    draw_with_mouse(page, strokes)
+    expect(page.locator(FINAL_PREDICTION)).to_have_text(note)
+    expect(page.locator("#prediction .note")).to_have_text(note)
+    expect(page.locator("#prediction .digit")).to_have_text(re.compile(r"^\d$"))  # the best guess
+    expect(page.locator("#prediction .prediction-panel")).to_have_class(re.compile("not-a-digit"))
+
+
+def test_the_prediction_follows_the_pen(page: Page):
+    box = find_pad(page)
+    page.mouse.move(box["x"] + 100, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 250, box["y"] + 60, steps=10)
+    expect(page.locator("#prediction .note")).to_have_text("This does not look like a digit")  # a dash, so far
+    page.mouse.move(box["x"] + 180, box["y"] + 300, steps=20)
+    expect(page.locator("#prediction .digit")).to_have_text("7")
+    assert page.locator(FINAL_PREDICTION).inner_text() == ""  # only when the pen is up
+    page.mouse.up()
+    expect_prediction(page, "7")
+
+
+def test_the_input_of_the_model_is_shown(page: Page):
+    ink = "() => { const c = document.querySelector('#prediction canvas'); return [...c.getContext('2d')"
+    ink += ".getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 0).reduce((a, b) => a + b, 0) / 255; }"
+    draw_with_mouse(page, SEVEN)
+    expect_prediction(page, "7")
+    assert 50 < page.evaluate(ink) < 150
+    clear(page)
+    assert page.evaluate(ink) == 0
+
+
+@pytest.mark.parametrize("reduced", [False, pytest.param(True, marks=slow)])
+def test_an_example_is_replayed_and_predicted(browser: Browser, app_url: str, reduced: bool):
+    page = browser.new_page(reduced_motion="reduce" if reduced else "no-preference")
+    open_pad(page, app_url)
+    count = "() => document.querySelectorAll('#prediction .best').length"
+    assert page.evaluate(count) == 0
+    started = time.monotonic()
+    page.get_by_role("button", name="crossed 7").click()
+    expect_prediction(page, "7")
+    assert reduced or time.monotonic() - started > 1
+    undo = page.get_by_role("button", name="Undo")
+    expect(undo).to_be_enabled()
+    draw_with_mouse(page, design_strokes("plain 1"))  # together with the example it is not a digit
+    expect(page.locator(FINAL_PREDICTION)).to_have_text("This does not look like a digit")
+    undo.click()
+    expect_prediction(page, "7")
+    undo.click()
+    undo.click()
+    expect(page.locator(FINAL_PREDICTION)).to_have_text("Draw a digit")
+    page.close()
+
+
+def test_undo_and_clear_work_by_button_and_by_key(page: Page):
+    undo = page.get_by_role("button", name="Undo")
+    expect(undo).to_be_disabled()
+    for two_strokes, one_stroke in (("Backspace", "Control+z"), ("Control+z", "Delete")):
+        draw_with_mouse(page, design_strokes("crossed 7"))
+        expect_prediction(page, "7")
+        page.keyboard.press(two_strokes)
+        expect(undo).to_be_enabled()
+        page.keyboard.press(one_stroke)
+        expect(undo).to_be_disabled()
+        expect(page.locator(FINAL_PREDICTION)).to_have_text("Draw a digit")
+    draw_with_mouse(page, SEVEN)
+    expect_prediction(page, "7")
+    undo.click()
+    expect(undo).to_be_disabled()
+    draw_with_mouse(page, SEVEN)
+    expect_prediction(page, "7")
+    clear(page)
+
+
+def test_a_palm_draws_nothing_beside_a_pen(phone: Page):
+    device = phone.context.new_cdp_session(phone)
+    box = find_pad(phone)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 4
+
+    def pen(kind: str, **more: Any) -> None:
+        device.send("Input.dispatchMouseEvent", {"type": kind, "button": "left", "pointerType": "pen", **more})
+
+    def palm(kind: str, *points: dict) -> None:
+        device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": list(points)})
+
+    # The palm touches before the pen, and again while the pen draws.
+    palm("touchStart", {"x": x + 60, "y": y + 150})
+    pen("mousePressed", x=x, y=y, buttons=1, clickCount=1)
+    palm("touchMove", {"x": x + 70, "y": y + 160})
+    palm("touchEnd")
+    palm("touchStart", {"x": x + 80, "y": y + 150})
+    for step in range(30):
+        pen("mouseMoved", x=x - step / 3, y=y + 5 * step, buttons=1)
+    pen("mouseReleased", x=x - 10, y=y + 150, buttons=0, clickCount=1)
+    palm("touchEnd")
+    expect_prediction(phone, "1")
+    phone.get_by_role("button", name="Undo").click()
+    expect(phone.locator(FINAL_PREDICTION)).to_have_text("Draw a digit")  # there was only the pen's stroke
+
+
+def test_the_drawing_survives_a_change_of_tab_theme_and_model(page: Page):
+    draw_with_mouse(page, SEVEN)
+    expect_prediction(page, "7")
+    before = page.evaluate(GET_DRAWING)
+    page.get_by_role("tab", name="Train").click()
+    page.get_by_role("tab", name="Draw").click()
+    assert page.evaluate(GET_DRAWING) == before
+    page.evaluate("() => document.body.classList.toggle('dark')")
+    page.wait_for_function(f"before => ({GET_DRAWING})() !== before", arg=before)
+    confidence = page.locator("#prediction .note").inner_text()
+    choose(page, "draw-model", "mlp-sigmoid")  # less confident than the default
+    expect(page.locator("#prediction .note")).not_to_have_text(confidence)
+    expect_prediction(page, "7")
+
+
+def test_the_pad_uses_the_full_resolution_of_the_screen(phone: Page):
+    assert (
+        phone.evaluate("() => { const c = document.querySelector('#pad canvas'); return c.width / c.clientWidth; }")
+        == 3
+    )
+
+
+def test_the_predictions_of_all_models_are_listed(page: Page):
+    draw_with_mouse(page, HEART)
+    page.locator("#prediction summary").click()
+    lines = page.locator("#prediction .models li")
+    expect(lines).to_have_count(len(list_checkpoints()))
+    expect(lines.first).to_have_text(re.compile(r"^sketch\d"))
+    expect(lines.first).to_have_class("selected")
+    expect(page.locator("#prediction .models .differs").first).to_be_visible()
+    clear(page)
+    expect(page.locator("#prediction .models .differs")).to_have_count(0)
+
+
+def test_the_default_model_replaces_one_that_is_gone(page: Page):
+    draw_with_mouse(page, SEVEN)
+    page.evaluate("() => document.dispatchEvent(new CustomEvent('model', { detail: 'a token/softmax, yours 1' }))")
+    expect(page.locator(NOTICE)).to_have_text(
+        "The model 'softmax, yours 1' is no longer available: sketch predicts instead."
+    )
+    expect_prediction(page, "7")
+
+
+COUNT_REQUESTS = """() => {
+  const fetch = window.fetch;
+  window.counts = { now: 0, most: 0, all: 0 };
+  window.fetch = (...request) => {
+    counts.all += 1;
+    counts.most = Math.max(counts.most, ++counts.now);
+    return fetch(...request).finally(() => (counts.now -= 1));
+  };
+}"""
+
+
+def test_only_one_request_is_pending_and_the_newest_drawing_is_predicted(page: Page):
+    def delay(route: Route) -> None:
+        page.wait_for_timeout(150)
+        route.continue_()
+
+    page.evaluate(COUNT_REQUESTS)
+    page.route("**/predict", delay)
+    draw_with_mouse(page, design_strokes("curly 9"))
+    expect_prediction(page, "9")
+    counts = page.evaluate("counts")
+    assert counts["most"] == 1 and 1 < counts["all"] < 30
+
+
+def test_a_slow_server_is_reported(page: Page):
+    held: list[Route] = []
+    page.route("**/predict", lambda route: route.continue_() if held else held.append(route))
+    draw_with_mouse(page, SEVEN)
+    expect(page.locator(NOTICE)).to_have_text("The server is slow. Your drawing is kept.")
+    held[0].continue_()
+    expect_prediction(page, "7")
+    expect(page.locator(NOTICE)).to_be_hidden()
+
+
+@slow
+def test_a_drawing_survives_a_restart_of_the_server_and_a_reload(browser: Browser):
+    page = browser.new_page()
+    with serve_app("synthetic") as app_url:
+        open_pad(page, app_url)
+        draw_with_mouse(page, design_strokes("crossed 7")[:1])
+    draw_with_mouse(page, design_strokes("crossed 7")[1:])
+    expect(page.locator(NOTICE)).to_have_text("The server does not answer. Your drawing is kept. Retrying…")
+    with serve_app("synthetic", port=int(app_url.split(":")[-1].strip("/"))):
+        expect_prediction(page, "7")  # Gradio may have reloaded the page by now
+        page.reload()
+        expect_prediction(page, "7")
+        page.get_by_role("button", name="Undo").click()
+        expect(page.get_by_role("button", name="Undo")).to_be_enabled()  # there were two strokes
+        page.close()
+
+
+def test_a_late_listener_gets_the_prediction(page: Page):
+    draw_with_mouse(page, SEVEN)
+    expect_prediction(page, "7")
+    received = page.evaluate("""() => {
+      let received = [];
+      document.addEventListener('prediction', ({ detail }) => received.push([detail.label, detail.settled]));
+      document.dispatchEvent(new Event('listening'));
+      return received;
+    }""")
+    assert received == [["7", True]]
+
+
+def test_a_browser_that_was_offline_gets_the_prediction(browser: Browser, app_url: str):
+    page = browser.new_page()
+    open_pad(page, app_url)
+    draw_with_mouse(page, design_strokes("crossed 7")[:1])
+    page.context.set_offline(True)
+    draw_with_mouse(page, design_strokes("crossed 7")[1:])
+    expect(page.locator(NOTICE)).to_contain_text("Your drawing is kept. Retrying…")
+    page.context.set_offline(False)
+    expect_prediction(page, "7")
+    expect(page.locator(NOTICE)).to_be_hidden()
+    page.close()
+
+
+def test_a_cancelled_touch_draws_nothing(phone: Page):
+    device = phone.context.new_cdp_session(phone)
+    box = find_pad(phone)
+    for kind, points in (("touchStart", [{"x": box["x"] + 90, "y": box["y"] + 90}]), ("touchCancel", [])):
+        device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    expect(phone.get_by_role("button", name="Clear")).to_be_disabled()
+    draw_with_touch(phone, SEVEN)
+    expect_prediction(phone, "7")
+
+
+def test_a_stroke_ends_even_if_pointerup_is_lost(page: Page):
+    box = find_pad(page)
+    page.evaluate(
+        "addEventListener('pointerup', (event) => event.stopImmediatePropagation(), { capture: true, once: true })"
+    )
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.up()
+    page.mouse.move(box["x"] + 200, box["y"] + 200, steps=5)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()  # there was one stroke
+    draw_with_mouse(page, SEVEN)
+    expect_prediction(page, "7")
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        '[[["x", 1]]]',
+        *(pytest.param(text, marks=slow) for text in ('{"a": 1}', "[[]]", "null", "7", "[", "[[[1, 2, 3]]]")),
+    ],
+)
+def test_invalid_data_in_the_storage_is_ignored(page: Page, stored: str):
+    page.evaluate(
+        "(stored) => addEventListener('pagehide', () => sessionStorage.setItem('mnist_demo.drawing', stored))", stored
+    )
+    page.reload()
+    draw_with_mouse(page, SEVEN)
+    expect_prediction(page, "7")
+
+
+def test_the_keyboard_focus_stays_in_the_pad_when_it_is_cleared(page: Page):
+    draw_with_mouse(page, SEVEN)
+    page.get_by_role("button", name="Clear").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#pad canvas")).to_be_focused()

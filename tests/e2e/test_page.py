@@ -1,0 +1,55 @@
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from mnist_demo.data.mnist import MNIST_FILES
+from tests.browser import open_pad, watch
+from tests.conftest import serve_app
+from tests.e2e.test_browse import CELLS, SUMMARY
+
+
+@pytest.mark.slow
+def test_the_banner_explains_synthetic_digits_and_offers_a_retry(browser: Browser, tmp_path: Path):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in MNIST_FILES:
+        (raw / name).write_bytes(b"no digits")
+    with serve_app(tmp_path) as app_url:
+        watched = watch(browser.new_page(), app_url)
+        page = next(watched)
+        expect(page.locator("#banner")).to_be_hidden()
+        page.get_by_role("tab", name="Browse").click()
+        banner = page.locator("#banner")
+        expect(banner).to_contain_text("These are synthetic digits, not MNIST.")
+        expect(banner).to_contain_text("train-images-idx3-ubyte is damaged: it has 9 bytes instead of 47,040,016")
+        expect(banner).to_contain_text("To install MNIST yourself")
+        assert str(tmp_path) not in page.content()
+        page.get_by_role("tab", name="Draw").click()
+        expect(banner).to_be_hidden()  # drawing needs no dataset
+        page.get_by_role("tab", name="Browse").click()
+        if folder := os.environ.get("MNIST_DEMO_DATA"):
+            for name in MNIST_FILES:
+                shutil.copyfile(Path(folder) / "MNIST" / "raw" / name, raw / name)
+            page.locator("#retry").click()
+            expect(banner).to_be_hidden()
+            expect(page.locator(SUMMARY)).to_contain_text(re.compile(r"of 10,000 correct, .* \(MNIST, test set\)"))
+        next(watched, None)
+
+
+# At 390 the pad is 300 pixels wide, like a new canvas.
+@pytest.mark.parametrize("width", [390, *(pytest.param(width, marks=pytest.mark.slow) for width in (320, 1280))])
+def test_the_page_fits_the_screen(browser: Browser, app_url: str, width: int):
+    page = browser.new_page(viewport={"width": width, "height": 844})
+    open_pad(page, app_url)
+    shape = "() => { const { width, height } = document.querySelector('#pad canvas'); return width / height; }"
+    assert page.evaluate(shape) == 1
+    for tab in ("Draw", "Browse", "Train"):
+        page.get_by_role("tab", name=tab).click()
+        if tab == "Browse":
+            expect(page.locator(CELLS)).to_have_count(100)
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    page.close()

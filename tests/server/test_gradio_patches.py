@@ -1,0 +1,80 @@
+import asyncio
+from typing import Any
+
+import gradio as gr
+import pytest
+from gradio.queueing import Queue
+from gradio.routes import file_upload_statuses
+from gradio.state_holder import SessionState
+
+from mnist_demo.server import gradio_patches
+from mnist_demo.server.gradio_patches import MAX_SESSIONS, MAX_WAITING, Messages, MessagesBySession
+from tests.conftest import run_async
+
+
+async def build_page() -> tuple[gr.Blocks, gr.Textbox]:
+    gradio_patches.apply()
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        box = gr.Textbox("as built")
+    gradio_patches.harden(blocks)
+    return blocks, box
+
+
+def test_a_page_keeps_no_values_of_sessions_and_no_statistics_and_its_queue_is_bounded():
+    blocks, box = run_async(build_page())
+    state = SessionState(blocks)
+    state._update_value_in_config(box._id, "a secret")
+    assert state.config_values[box._id]["props"]["value"] == "as built"
+    queue: Queue = blocks._queue
+    assert queue.max_size == MAX_WAITING and queue.ANALYTICS_MAX_EVENTS == 1
+    queue.events_recorded += 1
+    record: Any = {"function": "f", "status": "success", "process_time": 1.0}
+    assert queue.compute_analytics_summary([record]) == {"functions": {}}
+
+
+def test_a_page_that_listens_keeps_its_messages_when_many_others_come():
+    by_session = MessagesBySession(3)
+    for session in ("listens", "b", "c"):
+        by_session[session] = Messages()
+    for number in range(10):
+        assert by_session["listens"] is by_session["listens"]
+        by_session[f"new {number}"] = Messages()
+    assert set(by_session) == {"new 8", "listens", "new 9"}
+    by_session["b"].put_nowait("lost")  # Gradio's own raises KeyError
+    del by_session["b"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "delivered", "is_kept"), [(119, 0, True), (121, 0, False), (300, 1, True), (300, 2, True)]
+)
+def test_messages_are_dropped_with_their_jobs_after_two_minutes_without_delivery(
+    seconds: int, delivered: int, is_kept: bool
+):
+    async def run() -> Queue:
+        """Send two messages a second to a page that takes `delivered` of them."""
+        blocks, _ = await build_page()
+        queue = blocks._queue
+        messages = queue.pending_messages_per_session["x"] = Messages()
+        queue.pending_event_ids_session["x"] = {"an event"}
+        for _ in range(seconds):
+            for _ in range(2):
+                messages.put_nowait("message")
+            for _ in range(delivered):
+                messages.get_nowait()
+            messages.since -= 1
+            await gradio_patches.drop_undelivered(blocks)
+        return queue
+
+    queue = run_async(run())
+    assert ("x" in queue.pending_messages_per_session) == ("x" in queue.pending_event_ids_session) == is_kept
+
+
+def test_the_progress_of_uploads_that_were_never_sent_is_dropped():
+    async def request_progress() -> None:
+        blocks, _ = await build_page()
+        for number in range(MAX_SESSIONS + 1):
+            file_upload_statuses._signals[f"{number}"] = asyncio.Event()
+        await gradio_patches.drop_undelivered(blocks)
+
+    run_async(request_progress())
+    assert not file_upload_statuses._signals

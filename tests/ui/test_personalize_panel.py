@@ -1,0 +1,201 @@
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+
+from mnist_demo.checkpoints import load_checkpoint, to_bytes
+from mnist_demo.data.synthetic import synthetic_paths
+from mnist_demo.personalize.finetune import FinetuneSettings
+from mnist_demo.personalize.user_digits import MAX_BYTES, MAX_DIGITS, UserDigit, dump_user_digits, parse_user_digits
+from mnist_demo.ui import personalize_panel
+from mnist_demo.ui.personalize_panel import PersonalizePanel
+from mnist_demo.ui.services import Services
+from mnist_demo.ui.services.jobs import NOTHING_LEARNED, PersonalizeJob
+from mnist_demo.ui.user_models import UserModels
+from tests.conftest import make_request
+
+CLIENT = "192.0.2.1"
+REQUEST = make_request("a page")
+
+
+@pytest.fixture
+def panel(services: Services) -> PersonalizePanel:
+    return PersonalizePanel(services, UserModels(services))
+
+
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch) -> list[PersonalizeJob]:
+    """Let fine-tunings last until they are stopped; return the list of those that started."""
+    started: list[PersonalizeJob] = []
+
+    class RecordedJob(PersonalizeJob):
+        def __post_init__(self) -> None:
+            started.append(self)
+            super().__post_init__()
+
+    monkeypatch.setattr(personalize_panel, "PersonalizeJob", RecordedJob)
+    monkeypatch.setattr(personalize_panel, "settings_for", lambda recipe: FinetuneSettings(steps=10**6, copies=0))
+    return started
+
+
+def draw_digits(count: int = 4) -> list[UserDigit]:
+    rng = np.random.default_rng(0)
+    return [UserDigit.check(synthetic_paths(i % 10, rng), i % 10) for i in range(count)]
+
+
+def upload(folder: Path, content: str) -> dict[str, str]:
+    """Store a file as an upload; return what the page sends."""
+    file = folder / "digits.json"
+    file.write_text(content)
+    return {"path": str(file)}
+
+
+def finetune(panel: PersonalizePanel, query: Any, key: str = "softmax", request: Any = REQUEST) -> Iterator[dict]:
+    return panel.finetune(key, SimpleNamespace(_data=query), request)  # type: ignore[arg-type]
+
+
+def test_a_finetuned_copy_becomes_a_model_of_the_session(panel: PersonalizePanel, uploads: Path):
+    before = panel.models.find("softmax").model.state_dict()["1.weight"].clone()
+    last = list(finetune(panel, upload(uploads, dump_user_digits(draw_digits()))))[-1]
+    assert last["status"].startswith("softmax, yours 1 (fine-tuned): Fine-tuned in ") and last["done"]
+    assert last["measured_steps"] == list(range(0, 151, 15)) and last["steps"] == 150
+    assert len(last["held_out_predictions"]) == 4 and len(last["user_accuracy"]) == len(last["test_accuracy"]) == 11
+    (held_out, _, _), (fitted, first, after), (test, accuracy, change) = last["table"]
+    assert "trained without it" in held_out and "trained on all of them" in fitted
+    assert first.endswith(" of 4") and after == "4 of 4"
+    assert test == f"The test set of {panel.datasets.get().name}"
+    assert accuracy.endswith(" %") and change.endswith(" points)")
+    assert panel.models.choices("a page")[0] == ("softmax, yours 1 (fine-tuned)", last["key"])
+    assert torch.equal(panel.models.find("softmax").model.state_dict()["1.weight"], before)
+    assert not torch.equal(panel.models.find(last["key"]).model.state_dict()["1.weight"], before)
+
+
+def test_a_finetuned_model_joins_the_runs_of_its_session(panel: PersonalizePanel, uploads: Path):
+    last = list(finetune(panel, upload(uploads, dump_user_digits(draw_digits()))))[-1]
+    run = panel.add_run(last, REQUEST)
+    assert run["key"] == last["key"] and run["keys"] == [last["key"]]
+    assert run["name"] == "softmax, yours 1 (fine-tuned)" and run["reached_goal"] == ""
+    assert run["status"] == "softmax, yours 1 (fine-tuned) is ready: select it in Draw or Browse."
+    assert panel.add_run(last, make_request("another page")) == gr.skip()
+
+
+@pytest.mark.parametrize("state", [None, "softmax", [], {}, {"key": None}, {"key": ["a"]}, {"key": "softmax"}])
+def test_a_state_without_a_new_model_adds_no_run(panel: PersonalizePanel, state: Any):
+    assert panel.add_run(state, REQUEST) == gr.skip()
+
+
+def test_a_finetuned_model_is_finetuned_again_from_its_base_model(
+    panel: PersonalizePanel, uploads: Path, tmp_path: Path
+):
+    query = upload(uploads, dump_user_digits(draw_digits(3)))
+    first = list(finetune(panel, query))[-1]
+    second = list(finetune(panel, query, first["key"]))[-1]
+    assert second["user_accuracy"] == first["user_accuracy"]  # a model that was trained on the digits knows them
+    assert second["table"] == first["table"]
+    classifier = panel.models.find(second["key"])
+    assert classifier.name == "softmax, yours 2 (fine-tuned)" and classifier.metadata
+    file = tmp_path / "mine.safetensors"
+    file.write_bytes(to_bytes(classifier.model, classifier.metadata))
+    _, metadata = load_checkpoint(file)
+    assert metadata.data_source == "MNIST and 3 of your digits"
+
+
+def test_finetuning_an_uploaded_model_again_warns_that_the_digits_may_not_test_it(
+    panel: PersonalizePanel, uploads: Path
+):
+    query = upload(uploads, dump_user_digits(draw_digits(3)))
+    first = list(finetune(panel, query))[-1]
+    panel.models.session("a page").base_models.clear()  # as of an upload
+    last = list(finetune(panel, query, first["key"]))[-1]
+    assert last["status"].endswith("digits that it was trained on then do not test it.")
+
+
+@pytest.mark.parametrize("query", [None, [], {}, {"path": 7}, {"content": "[]"}])
+def test_queries_without_a_path_are_refused(panel: PersonalizePanel, uploads: Path, query: Any):
+    message = "The file cannot be read; upload it again."
+    assert list(finetune(panel, query)) == [{"status": message, "done": True}]
+    assert panel.validate(query, CLIENT) == {"error": message}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("<b>no</b>", "The file is not valid JSON. Choose a file of digits that you downloaded here."),
+        (
+            json.dumps({"format": "mnist-demo digits", "version": 1, "digits": []}),
+            f"There must be from 1 to {MAX_DIGITS} digits; got 0.",
+        ),
+        (" " * (MAX_BYTES + 1), "The file has 5,000,001 bytes; the limit is 5,000,000."),
+    ],
+)
+def test_a_bad_file_is_refused(panel: PersonalizePanel, uploads: Path, content: str, message: str):
+    query = upload(uploads, content)
+    assert list(finetune(panel, query)) == [{"status": message, "done": True}]
+    assert panel.validate(query, CLIENT) == {"error": message}
+    session = panel.models.session("a page")
+    assert session.models == {} and not session.is_training
+
+
+def test_files_that_are_not_uploads_are_refused(panel: PersonalizePanel, uploads: Path, tmp_path: Path):
+    query = upload(tmp_path, dump_user_digits(draw_digits(1)))
+    message = "The file is not an upload, or was deleted; upload it again."
+    assert list(finetune(panel, query)) == [{"status": message, "done": True}]
+    assert panel.validate(query, CLIENT) == {"error": message}
+
+
+def test_a_drawing_with_two_labels_is_refused(panel: PersonalizePanel, uploads: Path):
+    (digit,) = draw_digits(1)
+    (state,) = finetune(panel, upload(uploads, dump_user_digits([digit, replace(digit, label=9)])))
+    assert state["status"].startswith("Digits 1 and 2 are the same drawing, labeled 0 and 9.") and state["done"]
+
+
+def test_a_validated_file_contains_the_same_digits(panel: PersonalizePanel, uploads: Path):
+    response = panel.validate(upload(uploads, dump_user_digits(draw_digits(2))), CLIENT)
+    assert parse_user_digits(response["content"]) == draw_digits(2)
+
+
+def test_an_unavailable_model_gives_an_error(panel: PersonalizePanel, uploads: Path):
+    (state,) = finetune(panel, upload(uploads, dump_user_digits(draw_digits(1))), "gone")
+    assert state["status"].startswith("The model 'gone' is no longer available") and state["done"]
+
+
+def test_finetuning_stops_at_the_time_limit(
+    panel: PersonalizePanel, uploads: Path, endless: list[PersonalizeJob], monkeypatch: pytest.MonkeyPatch
+):
+    states = finetune(panel, upload(uploads, dump_user_digits(draw_digits(3))))
+    assert any(state["status"].startswith("Step ") for state in states)
+    endless[0]._deadline = 0
+    last = list(states)[-1]
+    assert ": Stopped at step " in last["status"] and last["key"] and last["done"]
+    assert last["status"].endswith(" (this server's time limit); it keeps what it learned.")
+
+
+def test_nothing_is_learned_without_time(panel: PersonalizePanel, uploads: Path):
+    panel.max_seconds = 0
+    last = list(finetune(panel, upload(uploads, dump_user_digits(draw_digits(20)))))[-1]
+    assert last == {"status": NOTHING_LEARNED, "done": True}
+    assert panel.models.session("a page").models == {}
+
+
+def test_stop_ends_a_finetuning_and_a_session_runs_one_at_a_time(
+    panel: PersonalizePanel, uploads: Path, endless: list[PersonalizeJob]
+):
+    query = upload(uploads, dump_user_digits(draw_digits(3)))
+    states = finetune(panel, query)
+    assert any(state["status"].startswith("Step ") for state in states)
+    (refused,) = finetune(panel, query)
+    assert refused["status"].startswith("You are training a model already") and refused["done"]
+    waiting = finetune(panel, query, request=make_request("another page"))
+    assert next(waiting)["status"].endswith("you are number 1 in the queue.")
+    panel.stop(REQUEST)
+    last = list(states)[-1]
+    assert ": Stopped at step " in last["status"] and "time limit" not in last["status"]
+    waiting.close()  # type: ignore[attr-defined]
+    assert not panel.models.session("another page").is_training and len(endless) == 1
