@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -42,7 +43,7 @@ class _Dropped(Exception):
 
 
 @dataclass(kw_only=True)
-class Job:
+class Job(ABC):
     """Work in a thread, started at creation. Other threads may read all public attributes at any time."""
 
     stop: threading.Event  # set it to stop the work and keep the result so far
@@ -79,8 +80,9 @@ class Job:
             logger.exception("%s failed", type(self).__name__)
             self.problem = "Training failed; see the server's log."
 
+    @abstractmethod
     def _work(self) -> None:
-        raise NotImplementedError
+        """Do the job; raise InputError for a problem that the visitor should read."""
 
     def _check_time(self) -> None:
         if time.monotonic() > self._deadline:
