@@ -243,15 +243,15 @@ def free_port() -> int:
 
 @contextmanager
 def serve_app(
-    data: str | Path, port: int = 0, may_complain: bool = False, program: Sequence[str] = ("app.py",)
+    data: str | Path, *flags: str, port: int = 0, may_complain: bool = False, program: Sequence[str] = ("app.py",)
 ) -> Iterator[str]:
     """Start the app in a process, on the given or a free port, and yield its URL.
 
-    `data` is a data folder, or "synthetic". `program` holds Python's arguments. A traceback in the log fails the test,
-    unless the app `may_complain`.
+    `data` is a data folder, or "synthetic". `flags` are further flags. `program` holds Python's arguments. A
+    traceback in the log fails the test, unless the app `may_complain`.
     """
     port = port or free_port()
-    command = [sys.executable, *program, "--port", str(port), "--data", str(data)]
+    command = [sys.executable, *program, "--port", str(port), "--data", str(data), *flags]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
         with subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
             try:

@@ -26,6 +26,7 @@ MAX_SEGMENTS = 4_000  # of a drawing after resampling; limits the time that a sc
 
 # Centers of the 28x28 pixels as (x, y), row by row.
 _PIXELS = np.stack(np.meshgrid(np.arange(IMAGE_SIZE), np.arange(IMAGE_SIZE)), axis=-1).reshape(-1, 2).astype(np.float32)
+_PIXELS_AND_ONES = np.concatenate([_PIXELS.T, np.ones((1, len(_PIXELS)), np.float32)])  # (3, 784)
 
 
 def parse_strokes(strokes: object) -> list[np.ndarray]:
@@ -133,18 +134,24 @@ def rasterize(paths: list[np.ndarray], pen_width: float = PEN_WIDTH) -> np.ndarr
     """
     starts = np.concatenate([path[:-1] if len(path) > 1 else path for path in paths]).astype(np.float32)
     steps = np.concatenate([np.diff(path, axis=0) if len(path) > 1 else path * 0 for path in paths]).astype(np.float32)
-    lengths = np.maximum((steps**2).sum(axis=1), 1e-12)  # squared, like all distances below
+    lengths = np.maximum((steps**2).sum(axis=1, keepdims=True), 1e-12)  # squared, like all distances below
     nearest = np.full(len(_PIXELS), np.inf, dtype=np.float32)
     for part in (slice(first, first + 512) for first in range(0, len(starts), 512)):  # 2 MB per temporary array
         start, step, length = starts[part], steps[part], lengths[part]
         # |p - s - t d|^2 = |p - s|^2 - t (2 (p - s).d - t |d|^2), as matrix products for all pixels p at once.
-        along = _PIXELS @ step.T - (start * step).sum(axis=1)  # (784, segments): (p - s).d
+        along = _multiply_pixels(step, -(start * step).sum(axis=1, keepdims=True))  # (segments, 784): (p - s).d
+        distance = _multiply_pixels(-2 * start, (start**2).sum(axis=1, keepdims=True))  # |p - s|^2 - |p|^2
         t = np.clip(along / length, 0.0, 1.0)
-        distance = (start**2).sum(axis=1) - 2 * _PIXELS @ start.T - t * (2 * along - t * length)  # minus |p|^2
-        nearest = np.minimum(nearest, distance.min(axis=1))
+        distance -= t * (2 * along - t * length)
+        nearest = np.minimum(nearest, distance.min(axis=0))
     nearest = np.maximum(nearest + (_PIXELS**2).sum(axis=1), 0.0)
     ink = np.clip(pen_width / 2 + 0.5 - np.sqrt(nearest), 0.0, 1.0)
     return np.rint(ink * 255).astype(np.uint8).reshape(IMAGE_SIZE, IMAGE_SIZE)
+
+
+def _multiply_pixels(factors: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Return `factors` (n, 2) times each pixel's (x, y), plus `offsets` (n, 1): float32 (n, 784)."""
+    return np.concatenate([factors, offsets], axis=1) @ _PIXELS_AND_ONES
 
 
 def strokes_to_image(

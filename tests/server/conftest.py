@@ -12,14 +12,16 @@ from tests.conftest import serve_app
 from tests.protocol import Protocol, find_server
 
 MAX_UPLOAD_BYTES, MAX_STATES, MAX_WAITING = 5_000_000, 10, 5
-# Small limits, so that tests need not wait long.
+# Small limits and few digits, so that tests need not wait long.
 PROGRAM = f"""
 import runpy
-from mnist_demo.server import gradio_patches, housekeeping, serve
+from mnist_demo.data import synthetic
+from mnist_demo.server import gradio_patches, housekeeping, serve, uploads
 from mnist_demo.ui.services import WorkQueue
 gradio_patches.UNDELIVERED_SECONDS, housekeeping.PAUSE_SECONDS = 3.0, 0.5
-housekeeping.MAX_UPLOAD_BYTES, serve._OPTIONS["state_session_capacity"] = {MAX_UPLOAD_BYTES}, {MAX_STATES}
+uploads.MAX_BYTES, serve._OPTIONS["state_session_capacity"] = {MAX_UPLOAD_BYTES}, {MAX_STATES}
 WorkQueue.__init__.__defaults__ = (1, {MAX_WAITING})
+synthetic.synthetic_dataset.__defaults__ = (4_000, 100)
 runpy.run_path("app.py", run_name="__main__")
 """
 
