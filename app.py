@@ -2,13 +2,14 @@
 
 import gc
 import os
+import re
 import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
-from typer import Exit, Option, Typer
+from typer import BadParameter, Exit, Option, Typer
 
 TERMINATED = 128 + signal.SIGTERM  # exit code of a program that SIGTERM ended
 
@@ -21,6 +22,13 @@ def flag(name: str, help: str, default: str | bool = True, **options: Any) -> An
     return Option(f"--{name}", envvar=f"MNIST_DEMO_{variable}", **(shown | options))
 
 
+def parse_root_path(path: str) -> str:
+    """Return a path without its last slash. Raise BadParameter for what is not a path."""
+    if not re.fullmatch(r"(/[\w.~-]+)*/?", path):
+        raise BadParameter(f"{path!r} is not a path such as /digits")
+    return path.rstrip("/")
+
+
 @app.command()
 def main(
     host: Annotated[str | None, flag("host", "Address to listen on.", "this machine only")] = None,
@@ -28,6 +36,9 @@ def main(
     data: Annotated[
         str | None, flag("data", "Data folder, or 'synthetic' for synthetic digits.", "data/ beside app.py")
     ] = None,
+    root_path: Annotated[
+        str, flag("root-path", "Path under which a reverse proxy serves the page.", "/", callback=parse_root_path)
+    ] = "",
     share: Annotated[bool, flag("share", "Open a public link through Gradio; the variable takes 1 or 0.")] = False,
     train_slots: Annotated[int, flag("train-slots", "Trainings that run at the same time.", min=1)] = 1,
     train_seconds: Annotated[int, flag("train-seconds", "Time limit of a training.", min=1)] = 120,
@@ -37,8 +48,7 @@ def main(
         check_address(host, port)
     except (OSError, OverflowError) as error:
         address = " ".join(f"{name} {value}" for name, value in (("host", host), ("port", port)) if value)
-        print(f"Error: the page cannot be served on {address}: {error}", file=sys.stderr)
-        raise Exit(1) from None
+        fail(f"the page cannot be served on {address}: {error}")
 
     # PyTorch reads it when it is imported. Only training uses more threads, see devices.run_on_all_cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -46,6 +56,12 @@ def main(
         os.environ.setdefault("FORWARDED_ALLOW_IPS", "127.0.0.1,10.0.0.0/8")
     gc.disable()  # garbage collection would slow down the start
     # Imported here, so that --help and wrong flags need not wait for PyTorch and Gradio.
+    from mnist_demo.server import uploads
+
+    try:
+        uploads.create_folder()
+    except OSError as error:
+        fail(f"uploads cannot be stored, see {uploads.FOLDER_VARIABLE}: {error}")
     from mnist_demo.data.mnist import DATA_FOLDER
     from mnist_demo.server import gradio_patches
     from mnist_demo.server.serve import serve
@@ -59,11 +75,17 @@ def main(
     gc.freeze()  # later collections skip what the start created, and take less time
     gc.enable()
     try:
-        serve(page.blocks, routes=page.routes, style=page.style, host=host, port=port, share=share)
+        serve(**vars(page), host=host, port=port, root_path=root_path, share=share)
     except SystemExit:  # raised by `terminate`; Ctrl-C returns from launch instead
         page.blocks.close(verbose=False)
+        uploads.delete_folder()
         print("Terminated; trainings were stopped, and uploads deleted.", flush=True)
         os._exit(TERMINATED)  # do not wait for other threads
+
+
+def fail(message: str) -> NoReturn:
+    print(f"Error: {message}", file=sys.stderr)
+    raise Exit(1) from None
 
 
 def check_address(host: str | None, port: int | None) -> None:

@@ -1,6 +1,8 @@
 import base64
 import io
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -68,6 +70,32 @@ def test_the_api_page_documents_only_the_two_prediction_endpoints(app_url: str):
     assert all("probabilities (of the digits 0 to 9" in endpoint["description"] for endpoint in endpoints.values())
 
 
+def test_a_request_may_leave_out_the_model(app_url: str):
+    api, seven = f"{app_url}gradio_api/", design_strokes("plain 7")
+    values = [httpx.post(f"{api}run/predict_strokes", json={"data": [seven]}).json()["data"][0]]
+    for path, body in (("call", {"data": [seven]}), ("call/v2", {"strokes": seven})):
+        event = httpx.post(f"{api}{path}/predict_strokes", json=body).json()["event_id"]
+        stream = httpx.get(f"{api}call/predict_strokes/{event}").text
+        values += json.loads(stream.partition("data: ")[2])
+    assert [(value["digit"], value["model"]) for value in values] == [(7, "sketch")] * 3
+    empty = httpx.post(f"{api}run/predict_strokes", json={"data": []}).json()
+    assert "A value without a default is missing" in empty["error"]
+
+
+@pytest.mark.parametrize("language", ["python", "bash"])
+def test_the_examples_of_the_api_page_run(app_url: str, language: str):
+    for endpoint in httpx.get(f"{app_url}gradio_api/info").json()["named_endpoints"].values():
+        command = [sys.executable, "-c"] if language == "python" else ["bash", "-O", "lastpipe", "-c"]
+        result = subprocess.run([*command, endpoint["code_snippets"][language]], capture_output=True, encoding="utf-8")
+        assert re.search(r"""["']digit["']: 7""", result.stdout), result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("path", ["digits", "https://example.org/digits", "/dig its"])
+def test_an_invalid_root_path_is_refused(path: str):
+    result = run_app("--root-path", path)
+    assert result.returncode == 2 and f"{path!r} is not a path such as /digits" in result.stderr
+
+
 def test_files_of_the_project_are_not_served(app_url: str):
     for path in ("app.py", "README.md", "checkpoints/cnn.safetensors"):
         assert httpx.get(f"{app_url}gradio_api/file={ROOT / path}").status_code == 403
@@ -106,7 +134,7 @@ def test_an_address_of_another_machine_is_named_at_once(flags: list[str]):
 
 def test_help_explains_every_flag_and_its_environment_variable():
     printed = run_app("--help").stdout
-    for flag in ("host", "port", "data", "share", "train-slots", "train-seconds"):
+    for flag in ("host", "port", "data", "root-path", "share", "train-slots", "train-seconds"):
         assert f"--{flag} " in printed and f"MNIST_DEMO_{flag.replace('-', '_').upper()}" in printed
 
 
@@ -142,12 +170,13 @@ def test_the_share_variable_takes_yes_and_no(monkeypatch: pytest.MonkeyPatch, wo
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
 def test_sigterm_stops_trainings_and_deletes_uploads(tmp_path: Path):
     port, environment = free_port(), os.environ | {"GRADIO_TEMP_DIR": str(tmp_path)}
+    (tmp_path / "foreign").write_text("not ours")
     command = [sys.executable, "app.py", "--port", str(port), "--data", "synthetic"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8") as process:
         wait_for_port(port, process)
         app_url = f"http://127.0.0.1:{port}/"
         assert httpx.post(f"{app_url}gradio_api/upload", files={"files": ("a.png", b"x", "image/png")}).is_success
-        assert any(path.is_file() for path in tmp_path.rglob("*"))
+        assert len(list(tmp_path.glob("mnist-demo-*/*/a.png"))) == 1
         training = Protocol.of(app_url).training("a session", "mlp-500", epochs=500)
         assert httpx.post(app_url + JOIN, json=training).is_success
         with httpx.stream("GET", app_url + EVENTS, params={"session_hash": "a session"}, timeout=60) as stream:
@@ -156,4 +185,4 @@ def test_sigterm_stops_trainings_and_deletes_uploads(tmp_path: Path):
             printed, _ = process.communicate()
     assert process.returncode == 128 + signal.SIGTERM
     assert "Terminated; trainings were stopped, and uploads deleted" in printed and "Traceback" not in printed
-    assert not any(path.is_file() for path in tmp_path.rglob("*"))
+    assert [path.name for path in tmp_path.iterdir()] == ["foreign"]

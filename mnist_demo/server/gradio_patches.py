@@ -2,16 +2,18 @@
 
 import asyncio
 import os
-import tempfile
+import re
 import time
-from pathlib import Path
 from typing import Any, NoReturn
 
 import gradio as gr
 from cachetools import LRUCache
-from gradio import processing_utils, queueing
+from gradio import processing_utils, queueing, routes
+from gradio.blocks import BlockFunction
+from gradio.components.api_component import Api
 from gradio.routes import file_upload_statuses
 from gradio.state_holder import SessionState, StateHolder
+from jinja2 import ChoiceLoader, DictLoader
 from starlette.exceptions import HTTPException
 
 from mnist_demo.server.clients import client_address
@@ -20,7 +22,7 @@ MAX_WAITING = 400  # events of all clients in the queue
 MAX_SESSIONS = 2000  # with undelivered messages, as in Gradio
 MAX_SESSION_NAME = 64  # characters; those of Gradio's page have 11
 UNDELIVERED_SECONDS = 120.0  # long enough for a phone that sleeps
-_get_state = StateHolder.__getitem__
+_get_state, _validate_inputs = StateHolder.__getitem__, gr.Blocks.validate_inputs
 
 
 class Messages(asyncio.Queue):
@@ -54,14 +56,22 @@ def _get_short_state(states: StateHolder, session: str) -> SessionState:
     return _get_state(states, session)
 
 
+def _add_defaults(blocks: gr.Blocks, function: BlockFunction, inputs: list[Any]) -> None:
+    """Append the defaults of an API function's parameters that a request leaves out, then validate."""
+    for each in function.inputs[len(inputs) :]:
+        if isinstance(each, Api):
+            if each.value is None:
+                raise gr.Error("A value without a default is missing; see 'Use via API'.", print_exception=False)
+            inputs.append(each.value)
+    _validate_inputs(blocks, function, inputs)
+
+
 async def _refuse_download(url: str, cache_dir: str) -> NoReturn:
     raise gr.Error("Upload the file; this server downloads none from other hosts.", print_exception=False)
 
 
 def apply() -> None:
     """Patch Gradio's modules. Call it before the page is built."""
-    # Gradio's folder is shared with other programs, whose files housekeeping would delete.
-    os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir(), "mnist-demo-uploads")))
     # Gradio computes statistics after each event, in 7 to 20 ms, for a dashboard that is off.
     os.environ |= {"GRADIO_ANALYTICS_MAX_EVENTS": "1", "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000"}
     # Gradio downloads any URL that stands where a file is expected.
@@ -70,13 +80,25 @@ def apply() -> None:
     StateHolder.__getitem__ = _get_short_state  # type: ignore[method-assign]
     # Gradio keeps each value that a session sent, for links to a page's state.
     SessionState._update_value_in_config = lambda *_: None  # type: ignore[assignment, method-assign]
+    # Gradio documents defaults of API functions, but only its own clients apply them.
+    gr.Blocks.validate_inputs = _add_defaults  # type: ignore[assignment, method-assign]
     # Gradio keeps messages and jobs forever if a client never connects; see drop_undelivered.
     queueing.AsyncQueue = Messages  # type: ignore[misc]
 
 
+def replace_head(tags: str) -> None:
+    """Put HTML tags into the page's head in place of Gradio's, which describe Gradio and link a missing manifest."""
+    env, pages = routes.templates.env, {}
+    assert env.loader
+    for name in ("frontend/index.html", "frontend/share.html"):
+        source = env.loader.get_source(env, name)[0]
+        source = re.sub(r'<meta\s+(property="og:|name="twitter:)[^>]*>|<link rel="manifest"[^>]*>', "", source)
+        pages[name] = source.replace("</head>", f"{tags}</head>", 1)
+    env.loader = ChoiceLoader([DictLoader(pages), env.loader])
+
+
 def harden(blocks: gr.Blocks) -> None:
     """Patch a page that is built, before it is launched."""
-    blocks.delete_cache = (600, 600)  # seconds; Gradio deletes uploads also when the server ends
     blocks.queue(api_open=False, max_size=MAX_WAITING)  # by default, the API bypasses the queue, which is unbounded
     blocks._queue.pending_messages_per_session = MessagesBySession(MAX_SESSIONS)  # type: ignore[assignment]
 

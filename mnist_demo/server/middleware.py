@@ -87,6 +87,7 @@ class RequestLimits:
         try:
             async with AsyncExitStack() as page_build:
                 if PAGE.fullmatch(path):
+                    scope = {**scope, "query_string": b""}  # the page's script reads it; Gradio fails at ?page=1
                     await page_build.enter_async_context(self._page_build)
                 await self._forward(kind, page_build, scope, receive, send)
         finally:

@@ -12,8 +12,8 @@ from gradio.routes import App
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from mnist_demo.server import gradio_patches
-from mnist_demo.server.housekeeping import clean_uploads, run_jobs, trim_memory
+from mnist_demo.server import gradio_patches, uploads
+from mnist_demo.server.housekeeping import run_jobs, trim_memory
 from mnist_demo.server.middleware import RequestLimits
 
 _OPTIONS: dict[str, Any] = {
@@ -33,24 +33,30 @@ def serve(
     *,
     routes: Sequence[Route],
     style: dict[str, Any],
+    head: str = "",
     host: str | None = None,
     port: int | None = None,
+    root_path: str = "",
     share: bool = False,
     **options: Any,
 ) -> Any:
     """Launch `blocks` with further `routes` beside Gradio's, and return what `gr.Blocks.launch` returns.
 
-    `style` and `options` are further arguments of `launch`. Call `gradio_patches.apply()` before the page is built.
+    `head` holds HTML tags for the page's head. `root_path` is the path that a reverse proxy serves the page under, such
+    as "/digits". `style` and `options` are further arguments of `launch`. Call `gradio_patches.apply()` before the page
+    is built.
     """
     gradio_patches.harden(blocks)
+    gradio_patches.replace_head(head)
 
     @asynccontextmanager
     async def lifespan(app: App) -> AsyncIterator[None]:
-        jobs = [partial(to_thread.run_sync, job) for job in (clean_uploads, trim_memory)]
+        jobs = [partial(to_thread.run_sync, job) for job in (uploads.clean, trim_memory)]
         running = asyncio.create_task(run_jobs(partial(gradio_patches.drop_undelivered, blocks), *jobs))
         yield
         running.cancel()
 
     limits = Middleware(RequestLimits, count_queued=partial(gradio_patches.count_queued, blocks))
     options |= {"app_kwargs": {"middleware": [limits], "routes": list(routes), "lifespan": lifespan}}
-    return blocks.launch(server_name=host, server_port=port, share=share, **(_OPTIONS | style | options))
+    options |= {"server_name": host, "server_port": port, "root_path": root_path or None, "share": share}
+    return blocks.launch(**(_OPTIONS | style | options))

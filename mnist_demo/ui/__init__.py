@@ -19,6 +19,7 @@ from mnist_demo.ui.services import Services
 from mnist_demo.ui.train_tab import TrainTab
 from mnist_demo.ui.user_models import UserModels
 
+_FOLDER = Path(__file__).parent
 _FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]  # system fonts: nothing is loaded from other hosts
 # The address names the open tab, so that a link or a reload opens it again.
 _TRACK_TABS = """() => {
@@ -40,6 +41,7 @@ class Page:
 
     blocks: gr.Blocks
     routes: list[Route]  # served beside Gradio's
+    head: str  # HTML tags
     style: dict[str, Any]  # options of `gr.Blocks.launch`
 
 
@@ -116,4 +118,5 @@ def build_page(services: Services) -> Page:
         blocks.load(None, None, None, js=_TRACK_TABS)
         blocks.unload(user_models.end_session)
     theme = gr.themes.Default(primary_hue="indigo", font=_FONTS, font_mono=["ui-monospace", "monospace"])
-    return Page(blocks, [draw.route], {"theme": theme, "css_paths": [Path(__file__).parent / "page.css"]})
+    style = {"theme": theme, "css_paths": [_FOLDER / "page.css"], "favicon_path": _FOLDER / "favicon.svg"}
+    return Page(blocks, [draw.route], (_FOLDER / "head.html").read_text(encoding="utf-8"), style)

@@ -4,7 +4,7 @@ import base64
 import binascii
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,9 @@ class DrawTab:
             concurrency_limit=None,  # the compute queue limits it
             **PRIVATE_EVENT,
         )
-        gr.api(self.predict_strokes, api_name="predict_strokes", queue=False)
-        gr.api(self.predict_image, api_name="predict_image", queue=False)
+        seven = [[[10, 10], [90, 10], [40, 100]]]
+        _add_endpoint(self.predict_strokes, "predict_strokes", example=seven)
+        _add_endpoint(self.predict_image, "predict_image", example=render.png_url(255 - strokes_to_image(seven)))
 
     def predict(self, drawings: Sequence[Any]) -> list[dict[str, Any]]:
         """Predict drawings of pads, several at once. Never raise: {"error": text} explains a bad drawing.
@@ -170,6 +171,13 @@ def _to_json(classifier: Classifier, prediction: Prediction) -> dict[str, Any]:
         "is_multiple": prediction.is_multiple,
         "model": classifier.name,
     }
+
+
+def _add_endpoint(function: Callable, name: str, example: Any) -> None:
+    """Add a function to the HTTP API. *Use via API* shows the `example` of its first parameter, and its defaults."""
+    endpoint = gr.api(function, api_name=name, queue=False)
+    parameter: Any = gr.context.Context.root_block.blocks[endpoint["inputs"][0]]  # type: ignore[union-attr]
+    parameter.example_payload = lambda: example
 
 
 def _center_on_pad(strokes: Strokes) -> Strokes:

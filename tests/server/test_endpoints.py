@@ -57,7 +57,7 @@ def show(routes):
 
 gradio_patches.apply()
 page = build_page(Services.create(None))
-show(serve(page.blocks, routes=page.routes, style=page.style, prevent_thread_lock=True, quiet=True)[0].routes)
+show(serve(**vars(page), prevent_thread_lock=True, quiet=True)[0].routes)
 """
 
 

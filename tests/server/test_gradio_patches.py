@@ -1,7 +1,9 @@
 import asyncio
+import re
 from typing import Any
 
 import gradio as gr
+import httpx
 import pytest
 from gradio.queueing import Queue
 from gradio.routes import file_upload_statuses
@@ -78,3 +80,12 @@ def test_the_progress_of_uploads_that_were_never_sent_is_dropped():
 
     run_async(request_progress())
     assert not file_upload_statuses._signals
+
+
+def test_the_head_describes_this_page_and_not_gradio(app_url: str):
+    head = httpx.get(app_url).text.partition("</head>")[0]
+    assert "<title>Handwritten digits</title>" in head and 'rel="manifest"' not in head
+    assert len(re.findall('name="description"', head)) == len(re.findall('rel="icon"', head)) == 1
+    assert not re.search(r"<meta[^>]*gradio", head, re.IGNORECASE)
+    icon = httpx.get(f"{app_url}favicon.ico")
+    assert icon.headers["content-type"].startswith("image/svg") and b"<svg" in icon.content

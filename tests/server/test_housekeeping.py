@@ -1,46 +1,12 @@
 import asyncio
-import os
 import platform
-import time
-from pathlib import Path
 
 import psutil
 import pytest
 
 from mnist_demo.server import housekeeping
-from mnist_demo.server.housekeeping import clean_uploads, run_jobs, trim_memory
+from mnist_demo.server.housekeeping import run_jobs, trim_memory
 from tests.conftest import run_async
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
-    return tmp_path / "uploads"
-
-
-def upload(folder: Path, name: str, age: float, size: int = 10) -> Path:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(bytes(size))
-    os.utime(path, (time.time() - age,) * 2)
-    return path
-
-
-def test_old_uploads_are_deleted_with_their_folders_but_nothing_that_a_link_leads_to(folder: Path):
-    clean_uploads()  # of a folder that does not exist
-    stray, old = upload(folder, "tmpabc", age=2000), upload(folder, "hash1/old.png", age=1500)
-    new, outside = upload(folder, "hash2/new.png", age=100), upload(folder.parent, "outside/file", age=5000)
-    (folder / "link").symlink_to(outside)
-    clean_uploads()
-    assert not stray.exists() and not old.parent.exists() and new.exists() and outside.exists()
-
-
-@pytest.mark.parametrize("limit", ["MAX_UPLOAD_BYTES", "MAX_UPLOAD_FILES"])
-def test_over_a_limit_the_oldest_uploads_are_deleted(folder: Path, limit: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(housekeeping, limit, 3)
-    files = [upload(folder, f"{i}/a.png", age=100 - i, size=1) for i in range(5)]
-    clean_uploads()
-    assert [path.exists() for path in files] == [False, False, True, True, True]
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries keep no pools of freed memory")

@@ -44,6 +44,11 @@ def test_files_are_accepted_by_upload_only(app_url: str):
     assert response.status_code == 415 and response.json() == {"error": "Send JSON."}
 
 
+@pytest.mark.parametrize("query", ["page=1", "deep_link=x", "tab=browse&page=1&row=2"])
+def test_a_link_opens_the_page_whatever_parameters_gradio_knows(app_url: str, query: str):
+    assert "gradio_config" in httpx.get(f"{app_url}?{query}").raise_for_status().text
+
+
 async def read_body(scope: Any, receive: Any, send: Any) -> None:
     while (await receive()).get("more_body"):
         pass

@@ -1,50 +1,22 @@
 """Two processes behind nginx, configured as in docs/deployment.md."""
 
-import os
 import re
-import shutil
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.conftest import ROOT, free_port, serve_app, wait_for_port
+from tests.conftest import serve_app
+from tests.nginx import documented, run_nginx
 from tests.protocol import DRAWING, EVENTS, JOIN, PREDICT, SEVEN, Protocol
-
-NO_NGINX = "NO NGINX: two processes were not tested. Install it (Debian: apt-get install nginx-light)."
-
-
-@contextmanager
-def nginx(folder: Path, *hosts: str) -> Iterator[str]:
-    """Run nginx in front of those hosts; return its address."""
-    settings = re.search(r"```nginx\n(.*?)```", (ROOT / "docs/deployment.md").read_text(encoding="utf-8"), re.DOTALL)
-    assert settings
-    port, text = free_port(), settings[1]
-    for documented, actual in zip(("127.0.0.1:7860", "127.0.0.1:7861"), hosts, strict=True):
-        assert documented in text
-        text = text.replace(documented, actual)
-    text = text.replace("listen 8080", f"listen 127.0.0.1:{port}")
-    folders = "".join(f"{name}_temp_path {folder};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    head = f"daemon off; pid {folder}/pid; error_log {folder}/errors; events {{}}"
-    (folder / "nginx.conf").write_text(f"{head} http {{ access_log off; {folders} {text} }}")
-    with subprocess.Popen(["nginx", "-c", str(folder / "nginx.conf"), "-e", str(folder / "errors")]) as process:
-        try:
-            wait_for_port(port, process)
-            yield f"http://127.0.0.1:{port}/"
-        finally:
-            process.terminate()
 
 
 @pytest.mark.slow
 def test_two_processes_behind_nginx_predict_and_train(tmp_path: Path):
-    if not shutil.which("nginx"):
-        pytest.fail(NO_NGINX) if os.environ.get("CI") else pytest.skip(NO_NGINX)
     with serve_app("synthetic") as one, serve_app("synthetic") as two:
-        hosts = [address.split("/")[2] for address in (one, two)]
-        with nginx(tmp_path, *hosts) as address:
+        hosts = [app.split("/")[2] for app in (one, two)]
+        with run_nginx(tmp_path, documented(0), one, two) as port:
+            address = f"http://127.0.0.1:{port}/"
 
             def client(number: int) -> httpx.Client:
                 transport = httpx.HTTPTransport(local_address=f"127.0.0.{number}")

@@ -5,7 +5,9 @@ const RETRY_MS = [500, 1000, 2000, 4000]; // before each retry; the last one rep
 const FAST_MS = 80; // responses faster than this are never aborted for a newer drawing
 const ABORT_GAIN_MS = 30; // time that aborting must save
 
-const predictAddress = new URL(`${window.gradio_config?.root ?? '.'}${props.predict_path}`, document.baseURI);
+// The server may not know its public host and protocol behind a reverse proxy, but it knows the path.
+const { pathname } = new URL(window.gradio_config?.root ?? '.', location.href);
+const predictAddress = new URL(pathname.replace(/\/$/, '') + props.predict_path, location.href);
 const notice = find('.notice');
 const options = { model: props.model, all_models: false }; // the key of the selected model; whether to predict with all
 
