@@ -34,7 +34,7 @@ class Calibration:
 def fit_calibration(logits: Tensor, labels: Tensor) -> Calibration:
     """Fit to logits (N, 10 or more) of digits that were not trained on, with labels int64 (N,) from 0 to 9.
 
-    The temperature, precise to 1 %, minimizes the cross-entropy (C. Guo et al., "On calibration of modern neural
+    The temperature, precise to 1%, minimizes the cross-entropy (C. Guo et al., "On calibration of modern neural
     networks", 2017). The threshold rejects FALSE_REJECT_RATE of these digits.
     """
     temperatures = torch.logspace(-1, 1, 463, dtype=torch.float64).tolist()  # 0.1 to 10

@@ -22,13 +22,21 @@ def pixel_values(image: np.ndarray, title: str) -> Figure:
     return figure
 
 
-def digit_grid(images: np.ndarray, predictions: list[int], labels: list[int]) -> Figure:
-    """Plot digits, uint8 (N, 28, 28), as tutorial 001 does, above "prediction (label)": red with a × if incorrect."""
+def digit_grid(
+    images: np.ndarray, predictions: list[int], labels: list[int], *, title: str = "", source: str = ""
+) -> Figure:
+    """Plot digits, uint8 (N, 28, 28), as tutorial 001 does, above "prediction (label)": red with a × if incorrect.
+
+    `title` and `source`, the address of the page, stand above them.
+    """
     columns, width, height = 10, 34, 42  # digits per row, and pixels of a cell
     rows = -(-len(images) // columns)
     canvas = np.zeros((rows * height, columns * width), dtype=np.uint8)
-    figure = Figure(figsize=(0.8 * columns, 1.0 * rows))
-    axes = figure.add_axes((0, 0, 1, 1))  # one for all digits, because axes are slow to create
+    head = 0.3 * bool(title) + 0.25 * bool(source)  # inches
+    figure = Figure(figsize=(0.8 * columns, 1.0 * rows + head))
+    figure.text(0.01, 1 - 0.08 / (rows + head), title, va="top", fontsize=10, weight="bold", parse_math=False)
+    figure.text(0.01, rows / (rows + head), source, va="bottom", fontsize=6.5, color="#5b5b66", parse_math=False)
+    axes = figure.add_axes((0, 0, 1, rows / (rows + head)))  # one for all digits, because axes are slow to create
     axes.set_axis_off()
     for i, (image, prediction, label) in enumerate(zip(images, predictions, labels, strict=True)):
         x, y = width * (i % columns) + 3, height * (i // columns) + 3

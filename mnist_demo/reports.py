@@ -18,8 +18,8 @@ _LAYER_NAMES: dict[type[nn.Module], str] = {
 
 
 def format_percent(share: float) -> str:
-    """Format a share, such as 0.9791 as "97.91 %"."""
-    return f"{100 * share:.2f} %"
+    """Format a share, such as 0.9791 as "97.91%"."""
+    return f"{100 * share:.2f}%"
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -37,7 +37,7 @@ def describe_training(recipe: Recipe) -> str:
     parts = [optimizer, f"batch {recipe.batch_size}" + (" (drop last)" if recipe.drop_last else "")]
     parts += [f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}"]
     if recipe.train_fraction < 1:
-        parts.append(f"{100 * recipe.train_fraction:g} % of the digits")
+        parts.append(f"{100 * recipe.train_fraction:g}% of the digits")
     if recipe.augmentation:
         times = "each epoch" if recipe.resample_each_epoch else "once"
         parts.append(f"{'plus copies ' if recipe.keep_originals else ''}augmented {times}")
@@ -65,6 +65,15 @@ def describe_network(model: nn.Sequential) -> str:
         elif name := _LAYER_NAMES.get(type(layer)):
             parts[-1] += f", {name}"
     return " → ".join(parts)
+
+
+def summarize_model(name: str, model: nn.Sequential, metadata: Metadata | None) -> str:
+    """Describe a model in a few words, such as "softmax · no hidden layer · 92.4%"."""
+    hidden = sum(isinstance(layer, nn.Linear) for layer in model) - 1
+    convolutions = sum(isinstance(layer, nn.Conv2d | CosineConv) for layer in model)
+    count, what = (convolutions, "convolution") if convolutions else (hidden, "hidden layer")
+    kind = f"{count or 'no'} {what}{'s' if count > 1 else ''}"
+    return " · ".join([name, kind, *([f"{100 * metadata.test_accuracy:.1f}%"] if metadata else [])])
 
 
 def _size(kernel: int, stride: int) -> str:

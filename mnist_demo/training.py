@@ -167,7 +167,7 @@ def steps_per_epoch(data: Dataset, recipe: Recipe) -> int:
     if recipe.augmentation and recipe.keep_originals:
         digits *= 2
     if digits < recipe.batch_size:
-        uses = f"holds out {recipe.validation_size:,}, trains on {100 * recipe.train_fraction:g} % of the rest"
+        uses = f"holds out {recipe.validation_size:,}, trains on {100 * recipe.train_fraction:g}% of the rest"
         needs = f"recipe {recipe.name!r} {uses} and needs {recipe.batch_size:,} per step"
         raise InputError(f"{len(data.train):,} training digits are too few: {needs}. Try a smaller batch_size.")
     return digits // recipe.batch_size if _drops_last_batch(recipe, digits) else -(-digits // recipe.batch_size)

@@ -77,15 +77,21 @@ def find_pad(page: Page) -> FloatRect:
 
 
 def choose(page: Page, dropdown: str, option: str) -> None:
-    """Choose an option of the dropdown with that id."""
+    """Choose an option of the dropdown with that id; a model's name may be followed by " · " and more."""
     page.locator(f"#{dropdown} input").click()
-    page.get_by_role("option", name=option, exact=True).click()
+    page.get_by_role("option", name=re.compile(rf"^\W*{re.escape(option)}( ·|$)")).click()
 
 
 def expect_prediction(page: Page, digit: str) -> None:
     """Wait until the final prediction of the drawing is that digit."""
-    expect(page.locator(FINAL_PREDICTION)).to_have_text(re.compile(rf"^Prediction: {digit}, \d+\.\d %$"))
+    expect(page.locator(FINAL_PREDICTION)).to_have_text(re.compile(rf"^Prediction: {digit}, \d+\.\d%$"))
     expect(page.locator("#prediction .digit")).to_have_text(digit)
+
+
+def label_drawing(page: Page, digit: int) -> None:
+    """Say what the drawing is, below its prediction."""
+    page.locator("#prediction .ask").click()
+    page.locator("#prediction .labels button").nth(digit).click()
 
 
 def draw_with_mouse(page: Page, strokes: Strokes) -> None:

@@ -241,6 +241,18 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+# Arguments of Python: the app with a third of its synthetic digits, which take seconds to create. Trainings are short.
+FEW_DIGITS = (
+    "-c",
+    """if True:
+    import os, runpy
+    os.environ["OMP_NUM_THREADS"] = "1"  # as in app.py, before PyTorch is imported
+    from mnist_demo.data import synthetic
+    synthetic.synthetic_dataset.__defaults__ = (3_000, 1_000)
+    runpy.run_path("app.py", run_name="__main__")""",
+)
+
+
 @contextmanager
 def serve_app(
     data: str | Path, *flags: str, port: int = 0, may_complain: bool = False, program: Sequence[str] = ("app.py",)

@@ -53,7 +53,7 @@ class Protocol:
 
     def requests(self, session: str, path: str) -> list[tuple[str, Any]]:
         """Return the path and body of each kind of request that the page makes. `path` is that of an uploaded file."""
-        key = {"key": "x/softmax, yours 1"}
+        key = {"key": "x/softmax #1"}
         query = {"model": "softmax", "show": "wrong", "order": "random", "seed": "3", "page": "0", "row": "5"}
         explain = DRAWING | {"what_if": {"rotation": 9, "pen_width": 3.0, "centered": False}, "all": True}
         calls = [("digit-browser", name, query) for name in ("grid", "digit", "grid_file", "table_file")]
@@ -72,7 +72,7 @@ class Protocol:
             if each["backend_fn"]
         ]
         return [
-            (PREDICT, DRAWING | {"all_models": False}),
+            (PREDICT, DRAWING),
             *((SERVER_FUNCTION, self.call(*call)) for call in calls),
             ("gradio_api/run/predict_strokes", {"data": [SEVEN, "softmax"]}),
             ("gradio_api/run/predict_image", {"data": ["iVBORw0KGgo=", "softmax"]}),

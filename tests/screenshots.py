@@ -1,4 +1,7 @@
-"""Take the README's screenshots: python -m tests.screenshots [--data DIR] [--out FOLDER] [--widths 1280 390]"""
+"""Take the README's screenshots: python -m tests.screenshots [--data DIR] [--out FOLDER] [--widths 1280 390]
+
+--card takes only the picture that a shared link shows, mnist_demo/ui/card.png.
+"""
 
 import argparse
 import os
@@ -8,21 +11,23 @@ from playwright.sync_api import Page
 
 from mnist_demo.data.mnist import DATA_FOLDER
 from mnist_demo.data.synthetic import DESIGNS, design_strokes
-from tests.browser import choose, chromium, draw_with_mouse, expect_prediction, open_pad
-from tests.conftest import serve_app
+from tests.browser import choose, chromium, draw_with_mouse, expect_prediction, label_drawing, open_pad
+from tests.conftest import ROOT, serve_app
 
 FOLDER = Path(__file__).parent / "screenshots"
+CARD = ROOT / "mnist_demo/ui/card.png"
 SCREEN = ""  # the visible part of the page
 
 
 def show_draw(page: Page) -> None:
     draw_with_mouse(page, design_strokes("crossed 7"))
     expect_prediction(page, "7")
+    page.wait_for_selector("#prediction .nearest img:visible", timeout=120_000)
 
 
 def show_browse(page: Page) -> None:
     page.wait_for_selector("#digit-browser .digits button")
-    page.locator("#digit-browser select[name=model]").select_option("softmax")
+    page.locator("#digit-browser select[name=model]").select_option("softmax", force=True)  # in a drawer on phones
     page.wait_for_selector("#digit-browser .digits .incorrect")
 
 
@@ -42,9 +47,6 @@ def show_outcome(page: Page) -> None:
 
 def show_explanation(page: Page) -> None:
     choose(page, "draw-model", "cnn")
-    page.locator("#explanation summary").click()
-    page.locator("#explanation [name=rotation]").fill("30")
-    page.wait_for_selector("#explanation .nearest figure", timeout=120_000)
 
 
 def show_user_digits(page: Page) -> None:
@@ -52,10 +54,10 @@ def show_user_digits(page: Page) -> None:
     for name, (digit, _) in list(DESIGNS.items())[::2]:
         page.locator("#pad .clear").click()
         draw_with_mouse(page, design_strokes(name))
-        page.locator("#prediction .labels button").nth(digit).click()
+        label_drawing(page, digit)
     page.locator("#prediction .saved button").click()
     page.locator("#user-digits .fine-tune").click()
-    page.wait_for_selector("#user-digits .use-model:visible", timeout=120_000)
+    page.wait_for_selector("#user-digits .use-model:enabled", timeout=120_000)
 
 
 # In this order, in one page: name, tab, function that prepares the page, and the part to show.
@@ -66,8 +68,16 @@ SHOTS = [
     ("train-middle", "Train", show_training, "body"),
     ("train", "Train", show_outcome, "body"),
     ("explanation", "Draw", show_explanation, "#explanation"),
-    ("user-digits", "Train", show_user_digits, "#user-digits"),
+    ("user-digits", "Teach", show_user_digits, "#user-digits"),
 ]
+
+
+def take_card(page: Page, app_url: str) -> None:
+    open_pad(page, app_url)
+    show_draw(page)
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(500)  # transitions
+    page.screenshot(path=CARD)
 
 
 def main() -> None:
@@ -76,9 +86,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=FOLDER)
     parser.add_argument("--widths", type=int, nargs="+", default=[1280])
     parser.add_argument("--themes", nargs="+", default=["light"], choices=["light", "dark"])
+    parser.add_argument("--card", action="store_true")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     with serve_app(options.data) as app_url, chromium() as browser:
+        if options.card:
+            return take_card(browser.new_page(viewport={"width": 1200, "height": 630}), app_url)
         for width in options.widths:
             for theme in options.themes:
                 page = browser.new_page(viewport={"width": width, "height": 800})

@@ -44,5 +44,5 @@ def test_the_score_is_independent_of_the_digits_probabilities():
 def test_the_calibration_error_is_the_gap_between_confidence_and_accuracy():
     probabilities = torch.full((10, 10), 0.2 / 9)
     probabilities[:, 0] = 0.8
-    labels = torch.tensor([0] * 6 + [1] * 4)  # confidence 80 %, accuracy 60 %
+    labels = torch.tensor([0] * 6 + [1] * 4)  # confidence 80%, accuracy 60%
     assert expected_calibration_error(probabilities, labels) == pytest.approx(0.2, abs=1e-6)

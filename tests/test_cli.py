@@ -63,9 +63,9 @@ def test_several_seeds_are_printed_with_their_mean_and_spread(tmp_path: Path, ca
     arguments = ["train", "softmax", "--epochs", "1", "--seeds", "3", "--seed", "5", "--data", "synthetic"]
     assert cli.main(arguments) == 0
     printed = capsys.readouterr().out
-    each = [float(found) for found in re.findall(r"^seed [567]: test accuracy ([\d.]+) %", printed, re.MULTILINE)]
+    each = [float(found) for found in re.findall(r"^seed [567]: test accuracy ([\d.]+)%", printed, re.MULTILINE)]
     assert len(each) == 3 and f"3 seeds: test accuracy {sum(each) / 3:.1f}"[:-1] in printed
-    assert f"{min(each):.2f} % to {max(each):.2f} %, standard deviation " in printed
+    assert f"{min(each):.2f}% to {max(each):.2f}%, standard deviation " in printed
     assert cli.main([*arguments, "--out", str(tmp_path)]) == 1
     assert "--seeds saves nothing, so it cannot be combined with --out" in capsys.readouterr().err
 
@@ -86,7 +86,7 @@ def test_train_saves_a_model_that_evaluate_and_predict_use(
     assert json.loads(header["data_source"]) == synthetic.name
 
     assert cli.main(["evaluate", str(out), "--data", "synthetic"]) == 0
-    assert f"| `{out}` | {100 * float(header['test_accuracy']):.2f} %" in capsys.readouterr().out
+    assert f"| `{out}` | {100 * float(header['test_accuracy']):.2f}%" in capsys.readouterr().out
 
     draw_photo("crossed 7").save(tmp_path / "seven.png")
     assert cli.main(["predict", str(tmp_path / "seven.png"), "--model", str(out)]) == 0
@@ -255,7 +255,7 @@ def test_recipes_prints_the_test_accuracy_of_every_recipe(capsys: pytest.Capture
     for name in RECIPES:
         metadata = checkpoints.load_metadata(checkpoints.find_checkpoint(name))
         row = next(line for line in printed.splitlines() if line.startswith(f"| `{name}` "))
-        assert f"{100 * metadata.test_accuracy:.2f} %" in row
+        assert f"{100 * metadata.test_accuracy:.2f}%" in row
 
 
 @pytest.mark.parametrize(

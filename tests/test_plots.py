@@ -26,3 +26,14 @@ def test_a_figure_that_cannot_be_written_raises_an_error(tmp_path: Path):
     with pytest.raises(InputError, match=r"zero needs an extension that names its format, such as \.png"):
         plots.save_figure(figure, tmp_path / "zero")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_grid_of_digits_has_a_title_and_the_address_above_it():
+    images, labels = synthetic_digits(12, seed=0)
+    figure = plots.digit_grid(
+        images, labels.tolist(), labels.tolist(), title="sketch: 3 of 12 $x$", source="http://a/?b"
+    )
+    assert [text.get_text() for text in figure.texts] == ["sketch: 3 of 12 $x$", "http://a/?b"]
+    top = figure.axes[0].get_position().y1 * figure.get_figheight()
+    assert figure.get_figheight() - top > 0.5  # inches
+    assert plots.to_png(figure).startswith(b"\x89PNG")

@@ -52,7 +52,7 @@ def test_a_models_layers_are_described_in_words():
 def test_recipes_without_a_checkpoint_are_not_trained():
     metadata = dataclasses.replace(make_metadata(RECIPES["cnn"]), test_accuracy=0.9876, data_source="MNIST")
     lines = recipe_table(RECIPES, {"cnn": metadata}).splitlines()
-    assert format_percent(0.9876) == "98.76 %" and "| 98.76 % " in lines[-1] and "not trained" not in lines[-1]
+    assert format_percent(0.9876) == "98.76%" and "| 98.76% " in lines[-1] and "not trained" not in lines[-1]
     assert all("| not trained" in line for line in lines[2:-1])
     assert metadata_note({"cnn": metadata}).endswith("seconds of training on a test.")
 
@@ -61,9 +61,9 @@ def test_the_table_shows_the_hyperparameters_and_data_of_the_checkpoint():
     metadata = make_metadata(RECIPES["cnn"].change(epochs=2))
     metadata = dataclasses.replace(metadata, data_source="synthetic digits", finished=False)
     line = recipe_table({"cnn": RECIPES["cnn"]}, {"cnn": metadata}).splitlines()[-1]
-    assert "2 epochs" in line and "50.00 % on synthetic digits, stopped early" in line
+    assert "2 epochs" in line and "50.00% on synthetic digits, stopped early" in line
     line = recipe_table({"cnn": RECIPES["cnn"]}, {"cnn": dataclasses.replace(metadata, epochs=[])}).splitlines()[-1]
-    assert "50.00 % on synthetic digits, stopped early" in line
+    assert "50.00% on synthetic digits, stopped early" in line
 
 
 def test_the_hardware_name_ends_with_the_number_of_cores():

@@ -22,7 +22,7 @@ _TRAINING_DESIGNS = design_paths({**SYMBOLS, **LETTERS})
 
 
 def random_non_digit(rng: np.random.Generator) -> list[np.ndarray]:
-    """Draw a non-digit, as paths on the 100-unit field: 60 % designs, 20 % stick figures, 20 % scribbles."""
+    """Draw a non-digit, as paths on the 100-unit field: 60% designs, 20% stick figures, 20% scribbles."""
     choice = rng.random()
     if choice < 0.6:
         return _TRAINING_DESIGNS[rng.integers(len(_TRAINING_DESIGNS))]

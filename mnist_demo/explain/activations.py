@@ -13,7 +13,6 @@ from mnist_demo.models import CosineConv
 
 MAX_UNITS = 12  # shown of a linear layer: the most active
 MAX_MAPS = 32  # shown of a convolution: the most active
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 _WITH_WEIGHTS = (nn.Linear, nn.Conv2d, CosineConv)
 
 
@@ -21,7 +20,7 @@ _WITH_WEIGHTS = (nn.Linear, nn.Conv2d, CosineConv)
 class LayerActivations:
     """The response of one layer to a drawing."""
 
-    caption: str  # one to three plain sentences for the page
+    caption: str  # what the page says of it, in 20 words at most
     units: list[int]  # the unit that each picture shows, from 0; in the last layer, its digit
     pictures: np.ndarray  # float32 (K, H, W), one per unit
     values: list[float]  # activation of each unit
@@ -36,15 +35,16 @@ def compute_activations(model: nn.Sequential, image: np.ndarray) -> list[LayerAc
     layer by its most active units, as weights in the first layer and as attributions (`expected_gradients`) later.
     """
     stages = list(_run_stages(model, image))
-    convolutions = sum(not isinstance(layer, nn.Linear) for layer, _, _ in stages)
+    hidden = len(stages) - 1
     shown = []
     for number, (layer, output, end) in enumerate(stages):
         if not isinstance(layer, nn.Linear):
-            shown.append(_show_maps(output, number, convolutions))
+            shown.append(_show_maps(output, f"Layer {number + 1} of {hidden}"))
         elif len(stages) == 1:
             shown.append(_show_digits(layer, output))
         elif number < len(stages) - 1:
-            shown.append(_show_units(model[:end], layer, image, output, number))
+            title = f"Layer {number + 1} of {hidden}"
+            shown.append(_show_units(model[:end], layer, image, output, title, is_first=number == 0))
     return shown
 
 
@@ -65,38 +65,30 @@ def _run_stages(model: nn.Sequential, image: np.ndarray) -> Iterator[tuple[nn.Mo
 
 
 def _show_digits(last: nn.Linear, logits: Tensor) -> LayerActivations:
-    caption = (
-        "This model has a weight for each pixel and digit. Ink on orange raises the digit's score, and ink on blue "
-        "lowers it. The number is the digit's score for your drawing; the highest score wins."
-    )
+    caption = "One weight for each pixel and digit. Ink on orange raises the digit's score, on blue lowers it."
     weights = last.weight.detach()[:10].reshape(10, 28, 28).numpy().copy()
     return LayerActivations(caption, list(range(10)), weights, logits[:10].tolist(), signed=True)
 
 
-def _show_maps(maps: Tensor, number: int, convolutions: int) -> LayerActivations:
+def _show_maps(maps: Tensor, title: str) -> LayerActivations:
     count, height, width = maps.shape
     values = maps.mean(dim=(1, 2))
     units = values.topk(min(MAX_MAPS, count)).indices.sort().values
-    layer = "convolution" if convolutions == 1 else f"{_ORDINALS[number]} of {convolutions} convolutions"
-    caption = (
-        f"The {count} filters of the {layer} each look for one pattern in "
-        f"{'your drawing' if number == 0 else 'the maps before'}. Each map, {height} by {width} pixels, is dark where "
-        "its filter found the pattern." + (f" Shown are the {MAX_MAPS} most active maps." if count > MAX_MAPS else "")
-    )
+    most = f"{MAX_MAPS} most active of " if count > MAX_MAPS else ""
+    caption = f"{title} · {most}{count} filters ({height}x{width}). Ink: the filter found its pattern here."
     shown = maps[units].contiguous().numpy().copy()
     return LayerActivations(caption, units.tolist(), shown, values[units].tolist(), signed=False)
 
 
 def _show_units(
-    stages: nn.Sequential, layer: nn.Linear, image: np.ndarray, activations: Tensor, number: int
+    stages: nn.Sequential, layer: nn.Linear, image: np.ndarray, activations: Tensor, title: str, is_first: bool
 ) -> LayerActivations:
     units = activations.topk(min(MAX_UNITS, len(activations))).indices
-    if number == 0:
+    if is_first:
         pictures = layer.weight.detach()[units].reshape(-1, 28, 28).numpy().copy()
-        hint = "Ink on orange excites the unit, and ink on blue inhibits it. Below each are its number and activation."
+        hint = "Ink on orange excites it, on blue inhibits it."
     else:
         pictures = expected_gradients(lambda images: stages(images)[:, units], image)
-        hint = "They see it through the layers before. Orange ink excited the unit, and blue ink inhibited it."
-    which = f"These {len(units)} of the {_ORDINALS[number]} layer's {len(activations)} units"
-    caption = f"{which} respond most to your drawing. {hint}"
+        hint = "Orange ink excited it, blue inhibited it."
+    caption = f"{title} · {len(units)} most active of {len(activations)} units. {hint}"
     return LayerActivations(caption, units.tolist(), pictures, activations[units].tolist(), signed=True)

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, linear
 
+from mnist_demo.calibration import Calibration
 from mnist_demo.checkpoints import Metadata
-from mnist_demo.data import Dataset, concatenate
+from mnist_demo.data import NOT_A_DIGIT, Dataset, concatenate
 from mnist_demo.data.augment import Affine, Elastic
-from mnist_demo.evaluation import Evaluation
+from mnist_demo.evaluation import UNCALIBRATED, Evaluation
 from mnist_demo.personalize.features import (
     LabeledFeatures,
     extract_features,
@@ -48,7 +49,10 @@ class FinetuneSettings:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Results at one step. Predictions are digits 0 to 9, one per drawing, in the drawings' order."""
+    """Results at one step, with one prediction per drawing, in their order.
+
+    A prediction is a digit 0 to 9, or NOT_A_DIGIT for a drawing below the threshold of the calibration.
+    """
 
     fitted: list[int]  # predictions by the model that was trained on all drawings
     held_out: list[int]  # predictions by models that were not trained on that drawing (see `make_folds`)
@@ -82,18 +86,21 @@ def finetune(
     *,
     seed: int = 0,
     device: str | torch.device = "cpu",
+    calibration: Calibration = UNCALIBRATED,
     stop: Event | None = None,
 ) -> Generator[FinetuneProgress, None, None]:
     """Train the last layer of `model`, an nn.Linear, in place. Move the model to `device` and to evaluation mode.
 
     The first Measurement shows the model before fine-tuning, and the last one shows the result. To stop, close the
     generator or set `stop` from another thread; the model keeps what it has learned. The same seed, device and number
-    of threads give the same weights. Raise InputError for too few or too many digits, or a drawing with two labels.
+    of threads give the same weights. `calibration` is the model's; by default no drawing is refused. Raise InputError
+    for too few or too many digits, or a drawing with two labels.
     """
     validate_labels(digits)
     stop = stop or Event()
     seconds, started = 0.0, time.perf_counter()
-    with closing(_prepare_and_train(model.to(device).eval(), digits, data, settings, seed, device, stop)) as run:
+    prepared = model.to(device).eval()
+    with closing(_prepare_and_train(prepared, digits, data, settings, seed, device, calibration, stop)) as run:
         for progress in run:
             seconds += time.perf_counter() - started
             if stop.is_set() and not (progress and progress.step):
@@ -103,7 +110,10 @@ def finetune(
 
 
 def finetuned_metadata(metadata: Metadata, data: Dataset, count: int, last: FinetuneProgress) -> Metadata:
-    """Update a model's metadata after fine-tuning on `count` digits. `last` must have a measurement."""
+    """Update a model's metadata after fine-tuning on `count` digits. `last` must have a measurement.
+
+    The seconds are those of the fine-tuning alone.
+    """
     assert last.measurement
     return replace(
         metadata,
@@ -114,7 +124,7 @@ def finetuned_metadata(metadata: Metadata, data: Dataset, count: int, last: Fine
         per_class_accuracy=last.measurement.per_class_accuracy,
         steps=metadata.steps + last.step,
         finished=metadata.finished and last.step == last.steps,
-        seconds=metadata.seconds + last.seconds,
+        seconds=last.seconds,
     )
 
 
@@ -130,6 +140,7 @@ def _prepare_and_train(
     settings: FinetuneSettings,
     seed: int,
     device: str | torch.device,
+    calibration: Calibration,
     stop: Event,
 ) -> Generator[FinetuneProgress | None, None, None]:
     """Yield None during preparation, then the progress of training."""
@@ -147,7 +158,7 @@ def _prepare_and_train(
     pool = yield from sample_training_digits(data, settings.pool_size, non_digits, generator)
     mnist = yield from extract_features(body, pool, device)
     test = yield from extract_features(body, data.test, device)
-    yield from _train(last, user, make_folds(digits).to(device), mnist, test, settings, generator, stop)
+    yield from _train(last, user, make_folds(digits).to(device), mnist, test, settings, generator, calibration, stop)
 
 
 def _train(
@@ -158,6 +169,7 @@ def _train(
     test: LabeledFeatures,
     settings: FinetuneSettings,
     generator: torch.Generator,
+    calibration: Calibration,
     stop: Event,
 ) -> Generator[FinetuneProgress, None, None]:
     """Train copies of `last` side by side on the same batches, and copy the first one's weights back into `last`.
@@ -178,7 +190,9 @@ def _train(
         with torch.no_grad():
             last.weight.copy_(weight[: last.out_features])
             last.bias.copy_(bias[: last.out_features])
-            predictions = forward(user.features[: len(folds)])[..., :10].argmax(dim=-1)  # (N, layers)
+            outputs = forward(user.features[: len(folds)])
+            predictions = outputs[..., :10].argmax(dim=-1)  # (N, layers)
+            predictions[calibration.scores(outputs) < calibration.threshold] = NOT_A_DIGIT
             logits = last(test.features)[:, :10]
             loss = cross_entropy(logits, test.labels).item()
             tested = Evaluation(logits.softmax(dim=1), logits.argmax(dim=1), test.labels, loss)

@@ -34,7 +34,7 @@ PHOTOS = re.compile(r"/gradio_api/(queue/join|(run|call|call/v2)/predict_image)"
 
 # What the page, gradio_client and the API page request. Of the files, only uploads on this host.
 _READ = re.compile(
-    rf"{HEALTH}|{PAGE.pattern}|/(theme\.css|favicon\.ico|robots\.txt)/?|/(assets|static)/.+"
+    rf"{HEALTH}|{PAGE.pattern}|/(theme\.css|favicon\.ico|card\.png|robots\.txt)/?|/(assets|static)/.+"
     r"|/gradio_api/(info/?|startup-events|theme\.css|upload_progress|queue/data|file=(?!\w+:/).+)"
     r"|/gradio_api/(heartbeat/[^/]+|call/(v2/)?[^/]+/[^/]+)"
 )

@@ -1,11 +1,13 @@
-"""The page: three tabs, and what connects them."""
+"""The page: four tabs, and what connects them."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.responses import FileResponse
 from starlette.routing import Route
 
 from mnist_demo.data.mnist import MNIST_FILES
@@ -16,22 +18,41 @@ from mnist_demo.ui.explain_panel import ExplainPanel
 from mnist_demo.ui.handlers import PRIVATE_EVENT
 from mnist_demo.ui.personalize_panel import PersonalizePanel
 from mnist_demo.ui.services import Services
+from mnist_demo.ui.theme import create_theme
 from mnist_demo.ui.train_tab import TrainTab
 from mnist_demo.ui.user_models import UserModels
 
 _FOLDER = Path(__file__).parent
-_FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]  # system fonts: nothing is loaded from other hosts
-# The address names the open tab, so that a link or a reload opens it again.
+_PROMISE = "Draw a digit and watch a neural network read it. See where it fails. Train your own in seconds."
+# The address names the open tab and the model, so that a link or a reload opens both again. The key of a session's own
+# model contains a slash and is secret.
 _TRACK_TABS = """() => {
   const tab = new URLSearchParams(location.search).get('tab');
   document.getElementById(`${tab}-tab-button`)?.click();
   document.querySelector('[role=tablist]').addEventListener('click', ({ target }) => {
+    const link = new URLSearchParams(location.search);
     const name = target.closest('[role=tab]')?.id.replace('-tab-button', '');
-    if (!name || name === new URLSearchParams(location.search).get('tab')) return;
-    history.replaceState(history.state, '', `?tab=${name}`);
+    if (!name || name === link.get('tab')) return;
+    for (const other of [...link.keys()].filter((key) => key !== 'model' || name === 'browse')) link.delete(other);
+    link.set('tab', name); // Browse writes its whole query, with the model
+    history.replaceState(history.state, '', `?${link}`);
     setTimeout(() => document.dispatchEvent(new Event('tab'))); // after Gradio has shown the tab
   });
   return [];
+}"""
+_READ_MODEL = """selected => {
+  const model = new URLSearchParams(location.search).get('model');
+  document.body.dataset.model = NAMES.includes(model) ? model : selected;
+  return [document.body.dataset.model];
+}"""
+_SHARE_MODEL = """key => {
+  const address = new URL(location.href);
+  if (key === DEFAULT || key.includes('/')) address.searchParams.delete('model');
+  else address.searchParams.set('model', key);
+  history.replaceState(history.state, '', address);
+  document.body.dataset.model = key; // also for a tab that Gradio has yet to create
+  document.dispatchEvent(new CustomEvent('model', { detail: key }));
+  return [key];
 }"""
 
 
@@ -64,14 +85,11 @@ class Banner:
         loaded = self.datasets.loaded
         if loaded is None or not loaded.problem:
             return gr.Column(visible=False), "", gr.skip()
-        text = (
-            "**These are synthetic digits, not MNIST.** Browse and Train use digits that this project creates from pen "
-            f"strokes. {loaded.problem}"
-        )
+        text = f"**MNIST is missing here, so these digits are computer-made.** {loaded.problem}"
         if self.datasets.can_retry:
             names = ", ".join(f"`{name}`" for name in MNIST_FILES)
             text += (
-                f"\n\n<details><summary>To install MNIST yourself</summary>\n\nPut its four unpacked files ({names}) "
+                f"\n\n<details><summary>How to add MNIST</summary>\n\nPut its four unpacked files ({names}) "
                 "into `MNIST/raw` in the data folder: `data` beside `app.py`, or the one named by `--data` or "
                 "`MNIST_DEMO_DATA`. Then press Retry.\n\n</details>"
             )
@@ -82,7 +100,7 @@ class Banner:
 
 
 def build_page(services: Services) -> Page:
-    """Build the page with its three tabs. The dataset is loaded when a tab first needs it."""
+    """Build the page with its four tabs. The dataset is loaded when a tab first needs it."""
     for classifier in services.models.all_shared():
         classifier.predict_strokes([[(0, 0), (1, 1)]])  # the first prediction is slow
     user_models, explain = UserModels(services), ExplainPanel(services)
@@ -90,7 +108,7 @@ def build_page(services: Services) -> Page:
     train, personalize = TrainTab(services, user_models), PersonalizePanel(services, user_models)
 
     with gr.Blocks(title="Handwritten digits", analytics_enabled=False) as blocks:
-        gr.Markdown("# Handwritten digits\nDraw a digit, browse a model's mistakes, train your own.", elem_id="title")
+        gr.Markdown(f"# Handwritten digits\n{_PROMISE}", elem_id="title")
         banner.build()
         with gr.Tab("Draw", id="draw", elem_id="draw-tab"):
             draw.build(explain.explain)
@@ -98,14 +116,20 @@ def build_page(services: Services) -> Page:
             browse.build(browse_tab)
         with gr.Tab("Train", id="train", elem_id="train-tab") as train_tab:
             train.build(train_tab, draw.pad)
-            personalize.build(draw.model, train.monitor)
+        with gr.Tab("Teach", id="teach", elem_id="teach-tab"):
+            personalize.build(train.monitor)
 
         # A new model becomes a choice in Draw and Browse.
         personalize.finetuned.then(**train.refresh)
         for event in (train.trained, train.uploaded, personalize.finetuned):
             outputs = [draw.model, browse.browser]
             event.then(user_models.update_choices, draw.model, outputs, queue=False, **PRIVATE_EVENT)
-        for select in (train.monitor.select, personalize.panel.select):
+            event.then(personalize.update_choices, None, personalize.panel, queue=False, **PRIVATE_EVENT)
+        # One model is selected in Draw, Browse and Teach.
+        names, default = json.dumps(services.models.shared_names()), json.dumps(services.models.default_key())
+        blocks.load(None, draw.model, draw.model, js=_READ_MODEL.replace("NAMES", names))
+        draw.model.change(None, draw.model, None, js=_SHARE_MODEL.replace("DEFAULT", default))
+        for select in (train.monitor.select, personalize.panel.select, browse.browser.select):
             select(user_models.select, None, draw.model, queue=False, **PRIVATE_EVENT)
 
         # The banner follows the dataset, which another visitor's Retry may have changed.
@@ -117,6 +141,6 @@ def build_page(services: Services) -> Page:
 
         blocks.load(None, None, None, js=_TRACK_TABS)
         blocks.unload(user_models.end_session)
-    theme = gr.themes.Default(primary_hue="indigo", font=_FONTS, font_mono=["ui-monospace", "monospace"])
-    style = {"theme": theme, "css_paths": [_FOLDER / "page.css"], "favicon_path": _FOLDER / "favicon.svg"}
-    return Page(blocks, [draw.route], (_FOLDER / "head.html").read_text(encoding="utf-8"), style)
+    style = {"theme": create_theme(), "css_paths": [_FOLDER / "page.css"], "favicon_path": _FOLDER / "favicon.svg"}
+    card = Route("/card.png", lambda _: FileResponse(_FOLDER / "card.png"))
+    return Page(blocks, [draw.route, card], (_FOLDER / "head.html").read_text(encoding="utf-8"), style)

@@ -18,6 +18,7 @@ from mnist_demo.data.pen_digits import load_pen_digits
 from mnist_demo.data.synthetic import synthetic_dataset
 from mnist_demo.devices import CPU_COUNT
 from mnist_demo.digit_query import (
+    PAGE_SIZE,
     DigitQuery,
     count_by_filter,
     count_pages,
@@ -37,6 +38,7 @@ from mnist_demo.ui.services import Services
 from mnist_demo.ui.services.result_cache import NotReady, Report
 
 Params = dict[str, str]  # of a link to a page of digits
+MAX_ADDRESS = 200  # characters of the page's address that a picture names
 
 
 @dataclass(frozen=True)
@@ -50,19 +52,47 @@ class Grid:
     query: DigitQuery
     evaluation: Evaluation
     other: Evaluation | None  # of the model to compare with
+    other_name: str = ""
     notice: str = ""  # why it is not what was requested
 
     @property
     def rows(self) -> Tensor:
         return find_rows(self.query, self.evaluation, self.other)
 
+    @property
+    def full_set_name(self) -> str:
+        return f"{self.set_name}{_training_warning(self)}"
+
+    def describe(self, count: int) -> str:
+        """Say which digits match, such as "sketch: 38 4s predicted as 9"; `count` is their number."""
+        query, total, name = self.query, len(self.digits), self.classifier.name
+        if query.compare and self.other:
+            winner = name if query.compare == "only this one" else self.other_name
+            return f"Only {winner} is correct: {count:,}"
+        noun = "digit" if query.truth is None else str(query.truth)
+        number = f"one {noun}" if count == 1 else f"{count:,} {noun}s"
+        if query.read is not None:
+            verb = {"all": "predicted as", "right": "correctly predicted as", "wrong": "mistaken for"}[query.show]
+            return f"{name}: {number} {verb} {query.read}"
+        if query.truth is not None:
+            of_label = int((self.evaluation.labels == query.truth).sum())
+            kind = {"all": "", "right": " correct", "wrong": " wrong"}[query.show]
+            return f"{name}: {number}" if not kind else f"{name}: {count:,} of {of_label:,} {noun}s{kind}"
+        if query.show == "right":
+            return f"{name}: {count:,} of {total:,} correct"
+        return f"{name}: {self.wrong_count:,} of {total:,} wrong"
+
+    @property
+    def wrong_count(self) -> int:
+        return int((~self.evaluation.correct).sum())
+
 
 class BrowseTab:
     """Answer the digit browser's queries. `build` lays out the tab.
 
     A query is text by name: "model" and "other" (keys), "set" (a key of `sets`), the parameters of
-    `digit_query.from_params`, and for `digit` the "row", or "random". No query raises or waits: {"busy": text} is the
-    status of a computation, {"error": text} the reason of a failure.
+    `digit_query.from_params`, for `digit` the "row", or "random", and for `grid_file` the page's "address". No query
+    raises or waits: {"busy": text} is the status of a computation, {"error": text} the reason of a failure.
     """
 
     browser: DigitBrowser
@@ -93,7 +123,7 @@ class BrowseTab:
         return names | ({"pen": "Pen digits"} if self.datasets.has_pen_digits else {})
 
     def grid(self, query: Any, client: str) -> dict[str, Any]:
-        """Return a page of digits, the count for each choice of a filter, and the model's accuracy."""
+        """Return a page of digits, the count for each choice of a filter, and the confusion matrix."""
         return self._respond(query, client, self._grid)
 
     def digit(self, query: Any, client: str) -> dict[str, Any]:
@@ -135,7 +165,8 @@ class BrowseTab:
         digits, set_name = self._load_set(set_key, client)
         evaluation = self._evaluate(classifier, set_name, digits, client)
         compared = self._evaluate(other, set_name, digits, client) if other else None
-        return Grid(classifier, set_key, set_name, digits, query, evaluation, compared, notice)
+        other_name = other.name if other else ""
+        return Grid(classifier, set_key, set_name, digits, query, evaluation, compared, other_name, notice)
 
     def _find_exact_grid(self, params: Params, client: str) -> Grid:
         """Return the digits of a query. Raise InputError for a bad query, and NotReady."""
@@ -146,15 +177,15 @@ class BrowseTab:
 
     def _grid(self, params: Params, client: str) -> dict[str, Any]:
         grid = self.find_grid(params, client)
-        rows, evaluation, total = grid.rows, grid.evaluation, len(grid.digits)
+        rows, evaluation = grid.rows, grid.evaluation
         page = min(grid.query.page, count_pages(rows) - 1)
         shown = page_rows(rows, page)
-        correct = int(evaluation.correct.sum())
         counts = count_by_filter(grid.query, evaluation, grid.other)
         return {
             "notice": grid.notice and f"{grid.notice} All digits of the test set are shown instead.",
-            "summary": f"{grid.classifier.name}: {correct:,} of {total:,} correct, {format_percent(correct / total)} "
-            f"({grid.set_name}{_training_warning(grid)})",
+            "summary": grid.describe(len(rows)),
+            "details": f"{format_percent(evaluation.accuracy)} correct · {grid.full_set_name}",
+            "wrong": grid.wrong_count,
             "count": len(rows),
             "page": page,
             "pages": count_pages(rows),
@@ -166,10 +197,11 @@ class BrowseTab:
             "rows": shown.tolist(),
             "predictions": evaluation.predictions[shown].tolist(),
             "labels": evaluation.labels[shown].tolist(),
+            "other_predictions": grid.other.predictions[shown].tolist() if grid.other else None,
+            "comparison": _comparison(evaluation, grid.other) if grid.other else None,
             "sprite": render.sprite(grid.digits.images[shown, 0].numpy()) if len(shown) else "",
             "columns": render.SPRITE_COLUMNS,
             "confusion": evaluation.confusion.tolist(),
-            "per_class": evaluation.per_class,
         }
 
     def _digit(self, params: Params, client: str) -> dict[str, Any]:
@@ -190,6 +222,7 @@ class BrowseTab:
             "percentages": [round(100 * share, 1) for share in grid.evaluation.probabilities[row].tolist()],
             "image": base64.b64encode(image.tobytes()).decode(),
             "models": [render.model_vote(each.name, each.predict_mnist(image)) for each in voters],
+            "page": position[0] // PAGE_SIZE if position else None,
             "previous": rows[position[0] - 1].item() if position and position[0] else None,
             "next": rows[position[0] + 1].item() if position and position[0] + 1 < len(rows) else None,
         }
@@ -201,10 +234,14 @@ class BrowseTab:
             raise InputError("There is no digit on this page to download.")
         from mnist_demo import plots  # matplotlib takes a third of a second
 
+        page = min(grid.query.page, count_pages(grid.rows) - 1)
+        position = f"{page * PAGE_SIZE + 1:,} to {page * PAGE_SIZE + len(shown):,} of {len(grid.rows):,}"
         figure = plots.digit_grid(
             grid.digits.images[shown, 0].numpy(),
             grid.evaluation.predictions[shown].tolist(),
             grid.evaluation.labels[shown].tolist(),
+            title=f"{grid.describe(len(grid.rows))} ({grid.full_set_name}), {position}",
+            source=params.get("address", "")[:MAX_ADDRESS],
         )
         return render.download(f"{grid.classifier.name}, {grid.set_name}.png", "image/png", plots.to_png(figure))
 
@@ -248,6 +285,11 @@ class BrowseTab:
             )
 
         return self.results.get(classifier, set_name, compute, f"{status}…", client)
+
+
+def _comparison(evaluation: Evaluation, other: Evaluation) -> list[int]:
+    """Return how many digits only the first model classifies correctly, and how many only the second."""
+    return [int((one.correct & ~two.correct).sum()) for one, two in ((evaluation, other), (other, evaluation))]
 
 
 def _training_warning(grid: Grid) -> str:

@@ -45,24 +45,24 @@ class DrawTab:
 
     def build(self, explain: Query) -> None:
         """Lay out the tab; call it inside its gr.Tab. `explain` is `ExplainPanel.explain`."""
-        with gr.Row(equal_height=False):
-            with gr.Column(scale=5, min_width=300):
+        with gr.Row(equal_height=False, elem_id="draw-row"):
+            with gr.Column(min_width=300):
                 examples = {name: _center_on_pad(design_strokes(name)) for name in EXAMPLES}
                 self.pad = Sketchpad(
                     model=self.models.default_key(), examples=examples, predict_path=PREDICT_PATH, elem_id="pad"
                 )
-            with gr.Column(scale=6, min_width=300):
-                PredictionPanel(render.prediction(BLANK), follows_pad=True, elem_id="prediction")
-                choices, default = self.models.choices(), self.models.default_key() or None
+                with gr.Column(elem_id="photo"):
+                    photo = PhotoFile(sources=["upload", "clipboard", "webcam"], show_label=False, height="25rem")
+                    draw_button = gr.Button("Draw instead", size="sm")
+            with gr.Column(min_width=300, elem_id="draw-answer"):
+                count = len(self.models.shared_names())
+                PredictionPanel(render.prediction(BLANK), follows_pad=True, model_count=count, elem_id="prediction")
+                photo_prediction = PredictionPanel(NO_PHOTO, elem_id="photo-prediction")
+                choices, default = self.models.described_choices(), self.models.default_key() or None
                 self.model = Choice(choices, value=default, label="Model", elem_id="draw-model")
         Explanation(explain, elem_id="explanation")
-        with gr.Accordion("Upload a photo", open=False, elem_id="photo"), gr.Row(equal_height=False):
-            with gr.Column(scale=5, min_width=300):
-                photo = PhotoFile(sources=["upload", "clipboard", "webcam"], show_label=False, height=320)
-            with gr.Column(scale=6, min_width=300):
-                photo_prediction = PredictionPanel(NO_PHOTO, elem_id="photo-prediction")
 
-        self.model.change(None, self.model, None, js=Sketchpad.select_model)
+        draw_button.click(None, js=Sketchpad.show_pad, **PRIVATE_EVENT)
         gr.on(
             [photo.change, self.model.change],
             self.predict_photo,
@@ -79,7 +79,7 @@ class DrawTab:
     def predict(self, drawings: Sequence[Any]) -> list[dict[str, Any]]:
         """Predict drawings of pads, several at once. Never raise: {"error": text} explains a bad drawing.
 
-        Each drawing is {"strokes": as for `predict_strokes`, "model": key, "all_models": bool}.
+        Each drawing is {"strokes": as for `predict_strokes`, "model": key}.
         """
         responses: list[dict[str, Any]] = [{} for _ in drawings]
         batches: dict[Classifier, list[tuple[int, np.ndarray, str]]] = {}
@@ -102,8 +102,7 @@ class DrawTab:
                     responses[i] = {"error": str(error)}
                 continue
             for (i, _, notice), prediction in zip(batch, predictions, strict=True):
-                with_votes = bool(drawings[i].get("all_models"))
-                responses[i] = self._render(classifier, prediction, with_votes) | {"notice": notice}
+                responses[i] = render.prediction(prediction) | {"model": classifier.name, "notice": notice}
         return responses
 
     @user_errors
@@ -115,17 +114,14 @@ class DrawTab:
             ink = photo_to_ink(open_photo(file))
         classifier, notice = self.models.find_or_default(key)
         prediction = classifier.predict_mnist(fit_to_mnist(ink))
-        rendered = self._render(classifier, prediction, with_votes=True, blank="No ink was found")
-        return rendered | {"notice": notice, "ink": render.png_url(np.rint(255 * (1 - ink)))}
-
-    def _render(
-        self, classifier: Classifier, prediction: Prediction, with_votes: bool, **options: str
-    ) -> dict[str, Any]:
-        rendered = render.prediction(prediction, **options) | {"model": classifier.name}
-        if with_votes:
-            voters = dict.fromkeys([*self.models.all_shared(), classifier])  # it may be a visitor's own
-            rendered["models"] = [render.model_vote(each.name, each.predict_mnist(prediction.image)) for each in voters]
-        return rendered
+        votes = render.votes(self.models.predict_with_all(prediction.image, classifier))
+        found = {
+            "ink": render.png_url(np.rint(255 * (1 - ink))),
+            "votes": votes,
+            "notice": notice,
+            "model": classifier.name,
+        }
+        return render.prediction(prediction, blank="No ink was found") | found
 
     @user_errors
     def predict_strokes(self, strokes: list[list[list[float]]], request: gr.Request, model: str = "") -> dict:
@@ -181,6 +177,6 @@ def _add_endpoint(function: Callable, name: str, example: Any) -> None:
 
 
 def _center_on_pad(strokes: Strokes) -> Strokes:
-    """Move a design from its field of 100 units to the middle of the pad, 70 % as large as the pad."""
+    """Move a design from its field of 100 units to the middle of the pad, 70% as large as the pad."""
     scale, margin = 0.7 * PAD_SIZE / 100, 0.15 * PAD_SIZE
     return [[(round(margin + scale * x), round(margin + scale * y)) for x, y in stroke] for stroke in strokes]

@@ -1,5 +1,6 @@
 """The explanation of a drawing's prediction: heat maps, nearest training digits, activations, what-if variants."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -22,6 +23,7 @@ from mnist_demo.ui.services import Services
 from mnist_demo.ui.services.result_cache import NotReady, Report, ResultCache
 
 MAX_INDEXES = 3  # models whose index of training digits is kept, 16 MB each
+MIN_PERCENTAGE = 1.0  # of a second digit that is explained
 COLUMNS = 16  # units in a row of an activation sprite
 
 
@@ -43,27 +45,31 @@ class ExplainPanel:
     def explain(self, query: Any, client: str) -> dict[str, Any]:
         """Explain a drawing's prediction. Never raise: {"error": text} explains a bad query.
 
-        query: {"strokes", "model": key, "what_if": {"rotation", "pen_width", "centered"}, "all": bool}. Return {} for a
-        blank drawing. Otherwise return "ink", "maps" of the two likeliest digits and "variants" of the drawing. With
-        "all", add "nearest" training digits, which may be "busy", and the "layers".
+        query: {"strokes", "model": key, "what_if": {"rotation", "pen_width", "centered"}, "parts": names}. Return those
+        of the parts: "maps" of the likeliest digits, "votes" of all models, "nearest" training digits, which may be
+        "busy", "layers", "variants" of the drawing, and the "network"; for a blank drawing, only the last.
         """
         try:
             if not isinstance(query, dict):
                 raise InputError(f"A query must be an object with strokes and model; got {type(query).__name__}.")
+            sent = query.get("parts")
+            parts = sent if isinstance(sent, list) else []
             with self.queue.turn(client):
                 strokes = query.get("strokes")
                 image = strokes_to_image(strokes)  # type: ignore[arg-type]  # it validates
-                if not image.any():
-                    return {}
-                changed = _change_drawing(strokes, query.get("what_if"))
                 classifier, _ = self.models.find_or_default(query.get("model"))
-                prediction, other = classifier.predict_batch([image, changed])
-                explanation = _render_maps(classifier, prediction)
-                explanation["variants"] = [_render_variant("as drawn", prediction), _render_variant("changed", other)]
-                if query.get("all"):
-                    explanation["nearest"] = self._find_nearest(classifier, prediction, client)
-                    explanation["layers"] = _render_layers(classifier, image)
-                return explanation
+                explanation = {"network": render.network_boxes(classifier.model)} if "network" in parts else {}  # type: ignore[arg-type]
+                if not image.any():
+                    return explanation
+                prediction = classifier.predict_mnist(image)
+                renderers: dict[str, Callable[[], Any]] = {
+                    "maps": lambda: _render_maps(classifier, prediction),
+                    "votes": lambda: render.votes(self.models.predict_with_all(image, classifier)),
+                    "nearest": lambda: self._find_nearest(classifier, prediction, client),
+                    "layers": lambda: _render_layers(classifier, image),
+                    "variants": lambda: _render_variants(classifier, prediction, strokes, query.get("what_if")),
+                }
+                return explanation | {name: get() for name, get in renderers.items() if name in parts}
         except DemoError as error:
             return {"error": str(error)}
 
@@ -85,8 +91,7 @@ class ExplainPanel:
             }
             for row in rows
         ]
-        where = "in its last hidden layer" if index.projection or index.vectors.shape[1] < 784 else "in its pixels"
-        caption = f"The nearest of {len(data.train):,} {data.name} training digits, compared {where}."
+        caption = f"The {len(digits)} of {len(data.train):,} training digits that look most alike to this model"
         return {"caption": caption, "digits": digits}
 
     def _get_index(self, classifier: Classifier, data: Dataset, client: str) -> NeighborIndex:
@@ -126,21 +131,26 @@ def _change_drawing(strokes: Any, what_if: Any) -> np.ndarray:
     return strokes_to_image(strokes, rotation=rotation, pen_width=pen_width, pad_size=pad_size)
 
 
-def _render_maps(classifier: Classifier, prediction: Prediction) -> dict[str, Any]:
-    digits = np.argsort(prediction.probabilities)[::-1][:2].tolist()
+def _render_maps(classifier: Classifier, prediction: Prediction) -> list[dict[str, Any]]:
+    percentages = render.percentages(prediction)
+    first, second = np.argsort(prediction.probabilities)[::-1][:2].tolist()
+    digits = [first, *([second] if percentages[second] >= MIN_PERCENTAGE else [])]
     maps = attribute(classifier.model, prediction.image, digits)
     scale = float(np.abs(maps).max()) or 1.0  # the same for both, so that they can be compared
-    return {
-        "ink": render.sprite(prediction.image[None], 1),
-        "maps": [
-            {
-                "digit": digit,
-                "percentage": f"{100 * prediction.probabilities[digit]:.1f} %",
-                "heat": render.heat_map(one[None], 1, scale),
-            }
-            for digit, one in zip(digits, maps, strict=True)
-        ],
-    }
+    return [
+        {
+            "digit": digit,
+            "percentage": f"{percentages[digit]:.1f}%",
+            "ink": render.sprite(prediction.image[None], 1),
+            "heat": render.heat_map(one[None], 1, scale),
+        }
+        for digit, one in zip(digits, maps, strict=True)
+    ]
+
+
+def _render_variants(classifier: Classifier, prediction: Prediction, strokes: Any, what_if: Any) -> list[dict]:
+    changed = classifier.predict_mnist(_change_drawing(strokes, what_if))
+    return [_render_variant("as drawn", prediction), _render_variant("changed", changed)]
 
 
 def _render_variant(name: str, prediction: Prediction) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""My handwriting, a part of the Train tab: fine-tune a model on the visitor's own digits."""
+"""The Teach tab: fine-tune a model on the visitor's own digits."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.events import Dependency
 
+from mnist_demo.data import NOT_A_DIGIT
 from mnist_demo.errors import DemoError, InputError
 from mnist_demo.personalize.finetune import finetuned_metadata, is_finetuned, settings_for
 from mnist_demo.personalize.user_digits import (
@@ -13,6 +14,7 @@ from mnist_demo.personalize.user_digits import (
     UserDigit,
     dump_user_digits,
     parse_user_digits,
+    to_digits,
     validate_labels,
 )
 from mnist_demo.reports import format_percent
@@ -40,10 +42,11 @@ class PersonalizePanel:
         self.max_seconds = services.train_seconds
         self.user_models = user_models
 
-    def build(self, model: gr.Dropdown, monitor: TrainingMonitor) -> None:
-        """Lay out the panel. It fine-tunes the model selected in `model`, and adds the result to `monitor`."""
-        self.panel = UserDigitsPanel(self.validate, elem_id="user-digits")
-        running = self.panel.submit(self.finetune, model, self.panel, concurrency_limit=None, **PRIVATE_EVENT)
+    def build(self, monitor: TrainingMonitor) -> None:
+        """Lay out the panel. It adds the fine-tuned models to `monitor`."""
+        choices = {"choices": self.models.choices()}
+        self.panel = UserDigitsPanel([self.validate, self.user_models.download], value=choices, elem_id="user-digits")
+        running = self.panel.submit(self.finetune, None, self.panel, concurrency_limit=None, **PRIVATE_EVENT)
         self.finetuned = running.then(self.add_run, self.panel, monitor, queue=False, **PRIVATE_EVENT)
         self.panel.clear(self.stop, None, None, queue=False, **PRIVATE_EVENT)
 
@@ -56,20 +59,28 @@ class PersonalizePanel:
         except InputError as error:
             return {"error": str(error)}
 
-    def finetune(self, key: str, event: gr.EventData, request: gr.Request) -> Iterator[dict[str, Any]]:
-        """Fine-tune a copy of the model; yield what the panel shows about five times a second."""
+    def update_choices(self, request: gr.Request) -> dict[str, Any]:
+        """Return the models that can be fine-tuned."""
+        return {"choices": self.models.choices(session_id(request))}
+
+    def finetune(self, event: gr.EventData, request: gr.Request) -> Iterator[dict[str, Any]]:
+        """Fine-tune a copy of the model; yield what the panel shows about five times a second.
+
+        The event's data are {"path": of the uploaded digits, "model": key}.
+        """
         session = self.models.session(session_id(request), client_address(request))
         try:
             with session.training():
-                yield from self._finetune(session, key, event._data)
+                yield from self._finetune(session, event._data)
         except DemoError as error:
             yield {"status": error_message(error), "done": True}
 
-    def _finetune(self, session: Session, key: str, query: Any) -> Iterator[dict[str, Any]]:
+    def _finetune(self, session: Session, query: Any) -> Iterator[dict[str, Any]]:
         with self.compute_queue.turn(session.client):
             digits = _parse(query)
         validate_labels(digits)
-        self.models.find(key)  # raises if it was dropped
+        key = query.get("model")
+        taught = self.models.find(key).name  # raises if it was dropped
         base = session.base_models.get(key, key)  # a fine-tuned model has seen the digits that would judge it
         model, metadata = self.models.copy_for_training(base)
         for status in self.datasets.load():
@@ -84,18 +95,36 @@ class PersonalizePanel:
                 digits=digits,
                 data=data,
                 settings=settings_for(metadata.recipe),
+                calibration=metadata.calibration,
             )
 
         job = yield from run_in_queue(self.training_queue, session, start, _report)
         if not job or job.problem or not job.last or not job.last.measurement or not job.last.step:
             yield {"status": (job.problem if job else "") or NOTHING_LEARNED, "done": True}
             return
-        new_key = session.add(model, finetuned_metadata(metadata, data, len(digits), job.last), "fine-tuned")
+        new_key = session.add(model, finetuned_metadata(metadata, data, len(digits), job.last), is_taught=True)
         session.base_models[new_key] = base
         status = f"{session.models[new_key].name}: {_status(job)}"
+        before, labels = job.measurements[0][1], [digit.label for digit in digits]
+        suggestion = {}
+        if before.held_out == labels:
+            status += f" {taught} read all of your digits before, so it had nothing to learn."
+            with self.compute_queue.turn(session.client):
+                suggestion = self._find_weaker(digits)
         if is_finetuned(metadata):  # an upload: its original is unknown
             status += " It was fine-tuned before; digits that it was trained on then do not test it."
-        yield _report(job) | {"status": status, "key": new_key, "done": True}
+        yield _report(job) | {"status": status, "key": new_key, "suggestion": suggestion, "done": True}
+
+    def _find_weaker(self, digits: list[UserDigit]) -> dict[str, str]:
+        """Return the shared model that is wrong about most of the digits, and how many; empty if all read all."""
+        images, labels = list(to_digits(digits).images[:, 0].numpy()), [digit.label for digit in digits]
+        wrong = {}
+        for classifier in self.models.all_shared():
+            predictions = classifier.predict_batch(images)
+            read = [each.digit if each.is_digit else NOT_A_DIGIT for each in predictions]
+            wrong[classifier.name] = len(labels) - _count_correct(read, labels)  # type: ignore[arg-type]
+        key = max(wrong, key=wrong.__getitem__, default="")
+        return {"model": key, "text": f"wrong about {wrong[key]} of them"} if wrong.get(key) else {}
 
     def add_run(self, state: Any, request: gr.Request) -> Any:
         """Return the new model's entry for the training monitor, if the fine-tuning gave one."""
@@ -129,7 +158,7 @@ def _report(job: PersonalizeJob) -> dict[str, Any]:
 def _status(job: PersonalizeJob) -> str:
     last = job.last
     if not last or not job.measurements:
-        return f"Preparing your {len(job.digits)} digits and the MNIST digits mixed with them…"
+        return f"Preparing your {len(job.digits)} digits, mixed with old ones…"
     if job.wait(0) and last.step < last.steps:
         limit = " (this server's time limit)" if job.is_over_time else ""
         return f"Stopped at step {last.step}{limit}; it keeps what it learned."
@@ -137,7 +166,7 @@ def _status(job: PersonalizeJob) -> str:
         return f"Step {last.step} of {last.steps}, {last.seconds:.1f} s"
     lost = 100 * (job.measurements[0][1].test_accuracy - job.measurements[-1][1].test_accuracy)
     warning = f" The test accuracy fell by {lost:.1f} points." if lost > FORGOTTEN else ""
-    return f"Fine-tuned in {last.seconds:.1f} s.{warning}"
+    return f"Taught in {last.seconds:.1f} s.{warning}"
 
 
 def _compare(job: PersonalizeJob, labels: list[int]) -> list[list[str]]:
@@ -149,12 +178,12 @@ def _compare(job: PersonalizeJob, labels: list[int]) -> list[list[str]]:
 
     points = 100 * (after.test_accuracy - before.test_accuracy)
     return [
-        row("Your digits, each by a model trained without it", before.held_out, after.held_out),
-        row("Your digits, by the model trained on all of them", before.fitted, after.fitted),
+        row("Your digits, held out", before.held_out, after.held_out),
+        row("Your digits, after", before.fitted, after.fitted),
         [
-            f"The test set of {job.data.name}",
+            f"{job.data.name}, test digits",
             format_percent(before.test_accuracy),
-            f"{format_percent(after.test_accuracy)} ({points:+.2f} points)",
+            f"{format_percent(after.test_accuracy)} ({points:+.2f})",
         ],
     ]
 

@@ -53,7 +53,7 @@ def predict_route(predict: Predict, queue: WorkQueue) -> Route:
         except (ValueError, RecursionError):
             return JSONResponse({"error": "Send the drawing as JSON."}, 400)
         is_long = len(await request.body()) > LONG_BYTES
-        if is_long or (isinstance(drawing, dict) and drawing.get("all_models")):
+        if is_long:
             return JSONResponse(await to_thread.run_sync(predict_in_turn, drawing, client_address(request)))
         loop = asyncio.get_running_loop()
         future = loop.create_future()

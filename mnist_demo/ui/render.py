@@ -2,15 +2,17 @@
 
 import base64
 import io
+from collections import Counter
 from typing import Any
 
 import numpy as np
 from PIL import Image
+from torch import nn
 
 from mnist_demo.classifier import Prediction
 from mnist_demo.data import Dataset
 from mnist_demo.recipes import AUGMENTATIONS, Recipe
-from mnist_demo.reports import format_percent
+from mnist_demo.reports import describe_network, format_percent
 from mnist_demo.training import steps_per_epoch
 from mnist_demo.ui.services.jobs import SAMPLE_SIZE, TrainingJob
 
@@ -34,8 +36,8 @@ def download(name: str, kind: str, content: bytes) -> dict[str, str]:
 def prediction(result: Prediction, *, blank: str = "Draw a digit") -> dict[str, Any]:
     """Return what the prediction panel shows.
 
-    That is the label and the note below it, whether it is a digit, the best guess, ten percentages (none for a blank
-    drawing), and the 28x28 pixels in base64. `blank` is the note for a drawing without ink.
+    That is the label and the note below it, whether it is a digit, the best guess, eleven percentages (none for a
+    blank drawing), and the 28x28 pixels in base64. `blank` is the note for a drawing without ink.
     """
     is_blank = result.digit is None
     label, note = _label(result)
@@ -44,9 +46,36 @@ def prediction(result: Prediction, *, blank: str = "Draw a digit") -> dict[str, 
         "note": blank if is_blank else note,
         "is_digit": result.is_digit,
         "digit": result.digit,
-        "percentages": [] if is_blank else [round(100 * probability, 1) for probability in result.probabilities],
+        "percentages": [] if is_blank else percentages(result),
         "image": base64.b64encode(result.image.tobytes()).decode(),
     }
+
+
+def percentages(result: Prediction) -> list[float]:
+    """Return the percentages of the ten digits and of "not a digit", in tenths; their sum is 100."""
+    score = result.digit_probability
+    shares = 1000 * np.array([*(score * each for each in result.probabilities), 1 - score])
+    tenths = np.floor(shares).astype(int)
+    missing = 1000 - tenths.sum()
+    tenths[np.argsort(tenths - shares, kind="stable")[:missing]] += 1  # those that were cut most
+    return [each / 10 for each in tenths.tolist()]
+
+
+def votes(results: dict[str, Prediction]) -> dict[str, Any]:
+    """Return the predictions of several models by name, and a summary such as "10 say 7, 1 says 2"."""
+    models = [model_vote(name, result) | {"is_digit": result.is_digit} for name, result in results.items()]
+    counts = Counter(vote["label"] if vote["is_digit"] else "not a digit" for vote in models)
+    said = (f"{count} {'says' if count == 1 else 'say'} {what}" for what, count in counts.most_common())
+    return {"summary": ", ".join(said), "models": models}
+
+
+def network_boxes(model: nn.Sequential) -> list[list[str]]:
+    """Return the model's layers as boxes [title, details], such as ["16 maps", "5x5, max pooling, ReLU"]."""
+    boxes = []
+    for layer in describe_network(model).split(" → "):
+        title, *details = layer.replace(" (", ", ").replace(")", "").split(", ")
+        boxes.append([title, ", ".join(details)])
+    return boxes
 
 
 def model_vote(model: str, result: Prediction) -> dict[str, str]:
@@ -56,11 +85,12 @@ def model_vote(model: str, result: Prediction) -> dict[str, str]:
 
 
 def _label(result: Prediction) -> tuple[str, str]:
-    """Return the best guess, even if it is not a digit, and the note below it."""
+    """Return the best guess, "?" for none or several digits, and the note below it."""
     if result.digit is None:
         return "?", ""
-    flag = "One digit at a time" if result.is_multiple else "This does not look like a digit"
-    return str(result.digit), f"{100 * result.confidence:.1f} %" if result.is_digit else flag
+    if result.is_multiple:
+        return "?", "I see more than one digit"
+    return str(result.digit), f"{percentages(result)[result.digit]:.1f}%" if result.is_digit else "Not a digit?"
 
 
 def sprite(images: np.ndarray, columns: int = SPRITE_COLUMNS) -> str:
@@ -144,12 +174,11 @@ def training_status(job: TrainingJob) -> str:
             f"{last.seconds:.1f} s so far, about {duration(left)} left, {rate:,.0f} images/s"
         )
     limit = " (this server's time limit)" if job.is_over_time else ""
-    outcome = "Finished" if last.step == last.steps else f"Stopped at step {last.step:,}{limit}"
+    outcome = "Done" if last.step == last.steps else f"Stopped at step {last.step:,}{limit}"
     if job.metadata is None:
-        return f"{outcome} after {last.seconds:.1f} s of training; measuring the test accuracy…"
+        return f"{outcome} in {last.seconds:.1f} s; counting the correct test digits…"
     return (
-        f"{outcome} after {last.seconds:.1f} s of training: test accuracy "
-        f"{format_percent(job.metadata.test_accuracy)}, {rate:,.0f} images/s."
+        f"{outcome} in {last.seconds:.1f} s: {format_percent(job.metadata.test_accuracy)} of the test digits correct."
     )
 
 

@@ -18,15 +18,20 @@ from mnist_demo.preprocess.strokes import Strokes, strokes_to_image
 from mnist_demo.recipes import RECIPES, Recipe, find_recipe
 from mnist_demo.server.clients import client_address
 from mnist_demo.ui import render
-from mnist_demo.ui.components.inputs import Choice
+from mnist_demo.ui.components.inputs import Cards, Choice
 from mnist_demo.ui.components.sketchpad import Sketchpad
 from mnist_demo.ui.components.training_monitor import TrainingMonitor
 from mnist_demo.ui.handlers import PRIVATE_EVENT, session_id, user_errors
 from mnist_demo.ui.recipe_form import (
+    CARDS,
     build_field,
+    card,
     current_values,
+    estimate,
+    first_problem,
     parse_values,
     recipe_values,
+    show_architecture,
     show_batch,
     summarize,
     update_field,
@@ -39,6 +44,7 @@ from mnist_demo.ui.services.result_cache import NotReady, Report
 from mnist_demo.ui.user_models import UserModels
 
 DEFAULT_RECIPE = "fast"
+START = "▶ Train"
 DRAWING_STROKES = "Drawing the pen strokes of the training set, about 20 s…"
 NO_PEN_DIGITS = (
     "This recipe also trains on UCI's pen digits, which are not in the data folder; docs/accuracy.md says where to get "
@@ -63,30 +69,43 @@ class TrainTab:
 
     def build(self, tab: gr.Tab, pad: Sketchpad) -> None:
         """Lay out the tab; call it inside `tab`. Trainings predict the drawing on `pad`."""
-        recipe = Choice(self.choices(), value=DEFAULT_RECIPE, label="Recipe", elem_id="recipe")
-        summary = gr.Markdown(elem_id="recipe-summary")
-        with gr.Accordion("Hyperparameters", open=False, elem_id="hyperparameters"), gr.Row():
-            fields = [build_field(name, value) for name, value in recipe_values(find_recipe(DEFAULT_RECIPE)).items()]
-            # The recipe that the fields are filled for. A gr.State would change before they do.
-            filled = gr.Textbox(DEFAULT_RECIPE, visible=False)
-        batch = gr.HTML(elem_id="batch")
-        with gr.Row():
-            start = gr.Button("Start", variant="primary", elem_id="start", interactive=False, min_width=120)
-            stop = gr.Button("Stop", interactive=False, elem_id="stop", min_width=120)
-            upload = gr.UploadButton("Upload a model", file_types=[CHECKPOINT_SUFFIX], elem_id="upload", min_width=160)
+        shared = {classifier.name: classifier for classifier in self.models.all_shared()}
+        labels = [(card(name, shared.get(name)), name) for name in CARDS]
+        with gr.Row(elem_id="recipes"):
+            cards = Cards(labels, value=DEFAULT_RECIPE, label="Model to train", show_label=False, elem_id="cards")
+            recipe = Choice(self.choices(), value=DEFAULT_RECIPE, label="More models", elem_id="recipe")
+        with gr.Row(elem_id="start-row"):
+            start = gr.Button(START, variant="primary", elem_id="start", interactive=False, min_width=120)
+            stop = gr.Button("■ Stop", interactive=False, elem_id="stop", min_width=90)
+            summary = gr.Markdown(elem_id="recipe-summary")
+        with gr.Row(elem_id="train-options"):
+            with gr.Accordion("Settings", open=False, elem_id="hyperparameters"):
+                with gr.Row(elem_id="fields"):
+                    own = recipe_values(find_recipe(DEFAULT_RECIPE))
+                    fields = [build_field(name, value) for name, value in own.items()]
+                    # The recipe that the fields are filled for. A gr.State would change before they do.
+                    filled = gr.Textbox(DEFAULT_RECIPE, visible=False)
+                batch = gr.HTML(elem_id="batch")
+            with gr.Accordion("Architecture", open=False, elem_id="architecture-box"):
+                architecture = gr.HTML(elem_id="architecture")
+            with gr.Accordion("Load a model", open=False, elem_id="load"):
+                upload = gr.UploadButton("Choose a file", file_types=[CHECKPOINT_SUFFIX], elem_id="upload")
         self.monitor = TrainingMonitor(self.user_models.download, elem_id="training-monitor")
 
         self.refresh = {
             "fn": self.update_form,
             "inputs": [recipe, filled, *fields],
-            "outputs": [filled, *fields, summary, batch, start],
+            "outputs": [filled, *fields, summary, batch, architecture, start],
             "concurrency_limit": None,  # the compute queue limits it
             **PRIVATE_EVENT,
         }
         self.loaded = tab.select(self.load, None, summary, concurrency_limit=None, **PRIVATE_EVENT)
         self.loaded.success(**self.refresh)
         # Gradio sends each input twice; "always_last" keeps the second from resetting a field that changed meanwhile.
-        gr.on([recipe.select, *(field.input for field in fields)], trigger_mode="always_last", **self.refresh)
+        gr.on([recipe.change, *(field.input for field in fields)], trigger_mode="always_last", **self.refresh)
+        same: dict[str, Any] = {"fn": None, "js": "(name) => name", **PRIVATE_EVENT}
+        cards.input(inputs=cards, outputs=recipe, **same)
+        recipe.change(inputs=recipe, outputs=cards, **same)
 
         started = start.click(_disable_start, None, [start, stop], queue=False, **PRIVATE_EVENT)
         self.trained = started.then(
@@ -115,10 +134,12 @@ class TrainTab:
 
     @user_errors
     def update_form(self, request: gr.Request, name: str, filled: str, *values: Any) -> list:
-        """Return the recipe's name, the updated fields, its summary, a sample batch, and the Start button.
+        """Return the recipe's name, the updated fields, its summary, a batch, its layers, and the Start button.
 
         The fields get the recipe's values if they were `filled` for another.
         """
+        if self.datasets.loaded is None:  # Gradio also reports the first value as a change
+            return [gr.skip()] * (5 + len(values))
         data, named = self.datasets.get(), current_values(name, filled, values)
         recipe, seed, problems = parse_values(name, named, data)
         fields = [
@@ -127,10 +148,16 @@ class TrainTab:
         ]
         missing, client = self._missing_data(name), client_address(request)
         with self.compute_queue.turn(client):
-            summary = missing or summarize(recipe, data, self.device, self.max_seconds, bool(problems))
+            summary, label = summarize(recipe, data), START
             batch = show_batch(recipe, data, seed)
-        can_start = not (problems or missing or self.models.session(session_id(request), client).is_training)
-        return [name, *fields, summary, batch, gr.Button(interactive=can_start)]
+            if problem := missing or first_problem(problems):
+                summary = f"**Start is off:** {problem}"
+            else:
+                seconds, limit = estimate(recipe, data, self.device, self.max_seconds)
+                summary, label = summary + limit, f"{START}, about {seconds}"
+        can_start = not (problem or self.models.session(session_id(request), client).is_training)
+        button = gr.Button(label, interactive=can_start)
+        return [name, *fields, summary, batch, show_architecture(recipe), button]
 
     @user_errors
     def run(
@@ -139,7 +166,7 @@ class TrainTab:
         """Train, and yield what the monitor shows about five times a second, from the queue to the result."""
         data = self.datasets.get()
         recipe, seed, problems = parse_values(name, current_values(name, filled, values), data)
-        if problem := self._missing_data(name) or next(iter(problems.values()), ""):
+        if problem := self._missing_data(name) or first_problem(problems):
             raise InputError(problem)
         session = self.models.session(session_id(request), client_address(request))
         with session.training():
@@ -164,7 +191,7 @@ class TrainTab:
             if job and job.metadata and job.model:
                 key = session.add(job.model, job.metadata)
                 epochs = job.metadata.steps / setup["steps_per_epoch"]
-                yield report(job) | self.user_models.describe(session, key) | {"epochs": epochs}
+                yield report(job) | self.user_models.list_runs(session, key) | {"epochs": epochs}
             else:
                 curves = report(job) if job and job.last else {}
                 yield curves | {"status": (job.problem if job else "") or NOTHING_LEARNED}

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from mnist_demo.checkpoints import CHECKPOINT_SUFFIX, load_checkpoint, to_bytes
+from mnist_demo.classifier import Classifier
 from mnist_demo.errors import CheckpointError, InputError
 from mnist_demo.recipes import RECIPES
 from mnist_demo.reports import format_percent
@@ -56,14 +57,15 @@ class UserModels:
         choices = self.models.choices(session_id(request))
         keys = [key for _, key in choices]
         default = self.models.default_key() or next(iter(keys), None)
-        return gr.Dropdown(choices, value=selected if selected in keys else default), choices
+        described = self.models.described_choices(session_id(request))
+        return gr.Dropdown(described, value=selected if selected in keys else default), choices
 
     @user_errors
     def select(self, event: gr.EventData, request: gr.Request) -> gr.Dropdown:
         """Select a run's model in Draw."""
         key = event._data.get("key", "") if isinstance(event._data, dict) else ""
         self.models.find(key)  # raises if it was dropped
-        return gr.Dropdown(self.models.choices(session_id(request)), value=key)
+        return gr.Dropdown(self.models.described_choices(session_id(request)), value=key)
 
     def end_session(self, request: gr.Request) -> None:
         """Drop the session of a page that has closed."""
@@ -72,19 +74,21 @@ class UserModels:
     def announce(self, session: Session, key: str) -> dict[str, Any]:
         """Return what the training monitor shows of a new model that was not trained in this tab."""
         status = f"{session.models[key].name} is ready: select it in Draw or Browse."
-        return {"status": status, "reached_goal": ""} | self.describe(session, key)
+        return {"status": status} | self.list_runs(session, key)
 
-    def describe(self, session: Session, key: str) -> dict[str, Any]:
+    def list_runs(self, session: Session, key: str) -> dict[str, Any]:
+        """Return the key of a new model, and all runs, newest first: a monitor that was not open missed the others."""
+        return {"key": key, "runs": [self._describe(each, own) for each, own in reversed(session.models.items())]}
+
+    def _describe(self, key: str, classifier: Classifier) -> dict[str, Any]:
         """Return what the list of runs shows of a model."""
-        classifier = session.models[key]
         metadata = classifier.metadata
         assert metadata  # it was trained or uploaded
         original = RECIPES.get(metadata.recipe.name, metadata.recipe)
         return {
             "key": key,
-            "keys": list(session.models),
             "name": classifier.name,
             "changes": render.recipe_changes(metadata.recipe, original, metadata.seed),
             "accuracy": format_percent(metadata.test_accuracy),
-            "seconds": f"{metadata.seconds:.1f}",
+            "seconds": f"{metadata.seconds:.1f} s",
         }

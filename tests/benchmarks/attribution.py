@@ -60,7 +60,7 @@ def main() -> int:
             curves = measure(classifier, images)
             lines += table_lines(f"`{name}`", f"{len(images)}, {source}", curves)
             rows.append(compare_areas(f"`{name}`, {source}", curves))
-    head = [f"{fraction:.0%}".replace("%", " %") for fraction in FRACTIONS[::2]]
+    head = [f"{fraction:.0%}" for fraction in FRACTIONS[::2]]
     print(markdown_table(["model", "digits", "deleted", *head, "area", "CPU ms per drawing"], lines), end="\n\n")
     return print_rows(rows)
 
@@ -122,7 +122,7 @@ def area(curve: np.ndarray) -> float:
 
 def table_lines(name: str, digits: str, curves: Curves) -> list[list[str]]:
     def line(order: str, curve: np.ndarray) -> list[str]:
-        return [name, digits, order, *(f"{100 * value:.1f} %" for value in curve[::2]), f"{area(curve):.3f}"]
+        return [name, digits, order, *(f"{100 * value:.1f}%" for value in curve[::2]), f"{area(curve):.3f}"]
 
     milliseconds = f"{1e3 * median(curves.seconds):.1f}"
     return [[*line("by map", curves.by_map), milliseconds], [*line("at random", curves.at_random), ""]]

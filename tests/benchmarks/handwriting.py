@@ -128,13 +128,13 @@ def consistency(pen_digits: list[PenDigit], times: int = 4) -> Iterator[Row]:
         digit = classifier.predict_strokes(one.paths).digit
         changed += [classifier.predict_strokes(redraw(one.paths, rng)).digit != digit for _ in range(times)]
     what = "the same, scaled, moved, resampled, rounded: predictions that change"
-    yield Row(what, format_percent(mean(changed)), "under 0.30 %", mean(changed) < 0.003)
+    yield Row(what, format_percent(mean(changed)), "under 0.30%", mean(changed) < 0.003)
 
 
 def redraw(paths: Paths, rng: np.random.Generator) -> Paths:
     """Return the same drawing in a corner of a pad, as large as 0.15 to 1 of its side.
 
-    Points are 1 % or 8 % of the drawing's height apart, in whole pixels.
+    Points are 1% or 8% of the drawing's height apart, in whole pixels.
     """
     points = np.concatenate(paths)
     low, extent = points.min(axis=0), np.ptp(points, axis=0)
@@ -163,7 +163,7 @@ def rejection(pen_digits: list[PenDigit]) -> Iterator[Row]:
     kinds = ", ".join(f"{kind} {100 * mean(flags):.1f}" for kind, flags in rejected.items())
     false_rejects = mean(not classifier.predict_strokes(one.paths).is_digit for one in pen_digits)
     yield for_information("writers 25-30, rejected with the shipped threshold", false_rejects)
-    what = f"non-digits rejected at a threshold that rejects 1 % of digits ({kinds})"
+    what = f"non-digits rejected at a threshold that rejects 1% of digits ({kinds})"
     yield at_least(what, mean(flag for flags in rejected.values() for flag in flags), 0.95)
     unseen = [score(warp_paths(paths, rng)) < threshold for paths in design_paths(UNSEEN_LETTERS) * 40]
     by_letter = {letter: unseen[i :: len(UNSEEN_LETTERS)] for i, letter in enumerate(UNSEEN_LETTERS)}

@@ -113,10 +113,10 @@ async def measure_during_training(browser: Browser, url: str, alone: float) -> R
     await other.wait_for_selector("#start:enabled")  # the dataset is loaded
     await other.get_by_label("Recipe").click()
     await other.get_by_role("option", name="cnn", exact=True).click()
-    await other.wait_for_function("document.querySelector('#recipe-summary').innerText.includes('10 epochs')")  # of cnn
+    await other.wait_for_function("document.querySelector('#recipe-summary').innerText.includes('10 passes')")  # of cnn
     await other.locator("#hyperparameters button").first.click()
     await other.locator("#field-epochs input").fill("1000")  # the training must not end
-    await other.wait_for_function("document.querySelector('#recipe-summary').innerText.includes('1000 epochs')")
+    await other.wait_for_function("document.querySelector('#recipe-summary').innerText.includes('1,000 passes')")
     await other.locator("#start").click()
     status = other.locator("#training-monitor .status")
     await other.wait_for_function("document.querySelector('#training-monitor .status').innerText.startsWith('Epoch')")

@@ -1,7 +1,7 @@
 """Measure training time: python -m tests.benchmarks.training [--data DIR] [--recipes NAME ...] [--seeds N]
 
 Train each tutorial's recipe for one epoch, first with a plain loop over a DataLoader, as the tutorials do, then with
-`train`. Then train `fast` with several seeds, and PyTorch's own MNIST example until it reaches 99 %. Exit with 1 if a
+`train`. Then train `fast` with several seeds, and PyTorch's own MNIST example until it reaches 99%. Exit with 1 if a
 target is missed. Takes about 15 minutes on two cores.
 """
 
@@ -74,7 +74,7 @@ def main() -> int:
     rows.append(
         at_most("from Stop to the end of training, slowest of 20, ms", slowest_stop(data), 300, "{:.0f}".format)
     )
-    rows.append(Row("PyTorch's MNIST example with a plain loop: seconds to 99 %", pytorch_example(folder), "", True))
+    rows.append(Row("PyTorch's MNIST example with a plain loop: seconds to 99%", pytorch_example(folder), "", True))
     return print_rows(rows)
 
 

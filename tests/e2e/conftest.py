@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser import chromium, find_chromium, watch
 
-expect.set_options(timeout=30_000)  # ms; for busy machines
+expect.set_options(timeout=60_000)  # ms; for busy machines
 
 NO_BROWSER = "NO BROWSER: the page was not tested. Install Chromium (Debian: apt-get install chromium)."
 

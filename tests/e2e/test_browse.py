@@ -1,5 +1,6 @@
 import csv
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
@@ -13,9 +14,10 @@ from mnist_demo.data.synthetic import design_strokes
 from mnist_demo.ui.browse_tab import BrowseTab
 from mnist_demo.ui.services import Services
 from mnist_demo.ui.services.datasets import Loaded
-from tests.browser import draw_with_mouse, expect_prediction
+from tests.browser import draw_with_mouse, expect_prediction, open_pad
 
-CELLS, SUMMARY, RANGE = "#digit-browser .digits button", "#digit-browser .summary", "#digit-browser .range"
+CELLS, SUMMARY, RANGE = "#digit-browser .digits button", "#digit-browser .head", "#digit-browser .range"
+CHIPS, ROW_TOP = "#digit-browser .chips", "() => document.querySelector('.digits').getBoundingClientRect().top"
 NOTICE, DIALOG = "#digit-browser .notice", "#digit-browser dialog"
 GET_DIGITS = """() => Array.from(
   document.querySelectorAll('#digit-browser .digits button'), (cell) => [cell.ariaLabel, cell.firstChild.style.cssText]
@@ -33,12 +35,22 @@ def open_browser(page: Page, url: str = "") -> None:
 
 def pick(page: Page, name: str, value: str) -> None:
     """Choose an option, and wait for the digits."""
-    page.locator(f"#digit-browser select[name={name}]").select_option(value)
+    page.locator(f"#digit-browser select[name={name}]").select_option(value, force=True)  # it may be in a drawer
+    wait_for_digits(page)
+
+
+def click(page: Page, selector: str) -> None:
+    """Click a part of the digit browser, and wait for the digits."""
+    page.locator(f"#digit-browser {selector}").click()
+    wait_for_digits(page)
+
+
+def wait_for_digits(page: Page) -> None:
     expect(page.locator("#digit-browser .loading")).to_have_count(0)
 
 
 def count_of_option(page: Page, name: str, value: str) -> int:
-    text = page.locator(f"#digit-browser select[name={name}] option[value='{value}']").inner_text()
+    text = page.locator(f"#digit-browser select[name={name}] option[value='{value}']").text_content() or ""
     return int(re.search(r"\(([\d,]+)\)$", text)[1].replace(",", ""))  # type: ignore[index]
 
 
@@ -54,7 +66,7 @@ def test_digits_are_paged_and_marked_as_correct_or_incorrect(page: Page):
     open_browser(page)
     expect(page.locator(CELLS)).to_have_count(100)
     expect(page.locator(RANGE)).to_have_text("1 to 100 of 1,000")
-    expect(page.locator(SUMMARY)).to_contain_text("(synthetic digits, test set)")
+    expect(page.locator(SUMMARY)).to_contain_text("synthetic digits, test set")
     expect(page.locator("#digit-browser .previous-page")).to_be_disabled()
     first = page.evaluate(GET_DIGITS)
     page.locator("#digit-browser .next-page").click()
@@ -72,8 +84,10 @@ def test_digits_are_paged_and_marked_as_correct_or_incorrect(page: Page):
     assert len(cells) == 100
     for prediction, label, kind, name in cells:
         assert kind == ("correct" if prediction == label else "incorrect")
-        assert name == f"{kind}: prediction {prediction}, label {label}"
+        word = "correct" if kind == "correct" else "wrong"
+        assert name == f"{word}: prediction {prediction}, correct digit {label}"
     green, red = (page.locator(f"#digit-browser .digits .{kind} .caption").first for kind in ("correct", "incorrect"))
+    page.wait_for_timeout(500)  # the colors ease
     color = "element => getComputedStyle(element).color.match(/\\d+/g).slice(0, 3).map(Number)"
     assert max(range(3), key=green.evaluate(color).__getitem__) == 1
     assert max(range(3), key=red.evaluate(color).__getitem__) == 0
@@ -82,15 +96,27 @@ def test_digits_are_paged_and_marked_as_correct_or_incorrect(page: Page):
 def test_a_cell_of_the_confusion_matrix_shows_its_digits(page: Page):
     open_browser(page)
     pick(page, "model", "softmax")
-    names = page.locator(".confusion button:enabled").evaluate_all("all => all.map((cell) => cell.ariaLabel)")
-    counts = [re.fullmatch(r"(\d+) digits: label (\d), prediction (\d)", name).groups() for name in names]  # type: ignore[union-attr]
-    count, label, prediction = next(each for each in counts if each[1] != each[2])
-    page.get_by_role("button", name=f"{count} digits: label {label}, prediction {prediction}", exact=True).click()
+    count, label, prediction = find_errors(page)[0]
+    cell = f".confusion button[aria-label^='{count} {label}s predicted as {prediction},']"
+    click(page, cell)
     expect(page.locator(CELLS)).to_have_count(int(count))
     assert {each[:2] for each in get_cells(page)} == {(prediction, label)}
     assert count_of_option(page, "read", prediction) == int(count)
     expect(page).to_have_url(re.compile(f"truth={label}&read={prediction}"))
     expect(page.locator(".confusion [aria-pressed=true]")).to_have_count(1)
+    number = f"{count} {label}s" if count != "1" else f"one {label}"
+    expect(page.locator(SUMMARY)).to_contain_text(f"softmax: {number} predicted as {prediction}")
+    click(page, cell)  # releases it
+    expect(page.locator(RANGE)).to_have_text("1 to 100 of 1,000")
+    expect(page.locator(".confusion [aria-pressed=true]")).to_have_count(0)
+
+
+def find_errors(page: Page) -> list[tuple[str, str, str]]:
+    """Return the count, correct digit and prediction of each cell of the confusion matrix that counts errors."""
+    cells = page.locator("#digit-browser .confusion .incorrect:not([hidden])")
+    names = cells.evaluate_all("all => all.map((cell) => cell.ariaLabel)")
+    pattern = r"(\d+) (\d)s predicted as (\d), \d+\.\d%"
+    return [re.fullmatch(pattern, name).groups() for name in names]  # type: ignore[union-attr, misc]
 
 
 def test_a_link_shows_the_same_digits_in_another_browser(page: Page, browser: Browser):
@@ -131,7 +157,7 @@ def test_a_dialog_shows_one_digit_and_arrow_keys_go_to_the_next(page: Page):
     (prediction, label, *_), (next_prediction, next_label, *_) = get_cells(page)[:2]
     page.locator(CELLS).first.click()
     title = page.locator("#digit-title")
-    expect(title).to_contain_text(f": label {label}, prediction {prediction} ✗")
+    expect(title).to_contain_text(f": correct digit {label}, prediction {prediction} ✗")
     values = [int(text) for text in page.locator(".pixels span").all_inner_texts()]
     assert len(values) == 784 and max(values) > 200 and min(values) == 0
     expect(page.locator(f"{DIALOG} .bars .bar")).to_have_count(10)
@@ -139,7 +165,7 @@ def test_a_dialog_shows_one_digit_and_arrow_keys_go_to_the_next(page: Page):
     expect(page.locator(f"{DIALOG} .models li").filter(has_text=re.compile(r"^softmax"))).to_have_class("incorrect")
     before = title.inner_text()
     page.keyboard.press("ArrowRight")
-    expect(title).to_contain_text(f": label {next_label}, prediction {next_prediction} ✗")
+    expect(title).to_contain_text(f": correct digit {next_label}, prediction {next_prediction} ✗")
     page.keyboard.press("ArrowLeft")
     expect(title).to_have_text(before)
     expect(page).to_have_url(re.compile("row="))
@@ -167,7 +193,7 @@ def test_two_models_are_compared_both_ways(page: Page):
 def test_other_sets_of_digits_can_be_chosen(page: Page):
     open_browser(page)
     pick(page, "set", "train")
-    expect(page.locator(SUMMARY)).to_contain_text("of 8,000 correct")
+    expect(page.locator(SUMMARY)).to_contain_text("of 8,000 wrong")
 
 
 def test_the_digits_and_all_predictions_can_be_downloaded(page: Page, tmp_path: Path):
@@ -210,7 +236,7 @@ def test_a_download_does_not_replace_a_pending_page_of_digits(page: Page):
     with page.expect_download():
         page.locator("#digit-browser .table-file").click()
     expect(page.locator(SUMMARY)).to_contain_text("mlp-500:")
-    expect(page.locator(SUMMARY)).to_contain_text(" correct, ")
+    expect(page.locator(SUMMARY)).to_contain_text("% correct")
     expect(page.locator("#digit-browser .loading")).to_have_count(0)
 
 
@@ -232,7 +258,7 @@ def test_the_address_restores_the_tab_and_the_query(page: Page):
 
 
 def test_a_held_arrow_key_moves_on_with_each_response(page: Page):
-    open_browser(page)
+    open_browser(page, f"{page.url.split('?')[0]}?tab=browse&order=stored")
     page.locator(CELLS).first.click()
     title = page.locator("#digit-title")
     expect(title).to_contain_text("Digit 0:")
@@ -273,3 +299,357 @@ def test_a_dropped_model_is_removed_from_the_query(browser: Browser, synthetic: 
     finally:
         page.close()
         demo.close()
+
+
+HIDE_BANNER = "#banner { display: none !important; }"  # of synthetic digits
+
+
+@pytest.fixture
+def phone(browser: Browser, app_url: str) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 390, "height": 664}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    open_browser(page, f"{app_url}?tab=browse&model=softmax&order=unsure")
+    page.add_style_tag(content=HIDE_BANNER)
+    wait_for_digits(page)
+    yield page
+    context.close()
+
+
+def open_link(page: Page, parameters: str) -> None:
+    open_browser(page, f"{page.url.split('?')[0]}?tab=browse&{parameters}")
+    wait_for_digits(page)
+
+
+def expect_chip(page: Page, name: str) -> None:
+    expect(page.locator(f"{CHIPS} [aria-pressed=true]")).to_have_attribute("name", name)
+
+
+def test_the_tab_opens_on_the_hardest_digits_and_old_links_keep_their_meaning(page: Page):
+    open_browser(page)
+    expect_chip(page, "hardest")
+    expect(page).to_have_url(re.compile(r"\?tab=browse&order=unsure$"))
+    hardest = page.evaluate(GET_DIGITS)
+    open_link(page, "model=sketch")
+    expect(page.locator("select[name=order]")).to_have_value("stored")
+    expect_chip(page, "all")
+    stored = page.evaluate(GET_DIGITS)
+    assert stored != hardest
+    open_link(page, "order=stored")
+    assert page.evaluate(GET_DIGITS) == stored
+
+
+@pytest.mark.slow
+def test_chips_select_mistakes_all_digits_or_a_comparison(page: Page):
+    open_link(page, "model=softmax&truth=3")
+    click(page, ".chips [name=mistakes]")
+    count = count_of_option(page, "show", "wrong")
+    assert count > 20
+    expect(page.locator(f"{CHIPS} [name=mistakes]")).to_have_text(f"Mistakes {count}")
+    expect(page.locator(SUMMARY)).to_contain_text(f"softmax: {count} of 1,000 wrong")
+    expect(page.locator("#digit-browser .digits .correct")).to_have_count(0)
+    click(page, ".chips [name=all]")
+    expect(page.locator(RANGE)).to_have_text("1 to 100 of 1,000")
+    expect(page).to_have_url(re.compile("order=stored"))
+    page.reload()
+    expect_chip(page, "all")
+    click(page, ".chips [name=hardest]")
+    expect(page.locator("select[name=order]")).to_have_value("unsure")
+    expect(page.locator("select[name=model]")).to_have_value("softmax")
+
+
+@pytest.mark.slow
+def test_the_matrix_has_headings_totals_and_a_button_that_shows_all(page: Page):
+    open_link(page, "model=softmax")
+    errors = find_errors(page)
+    wrong = sum(int(count) for count, *_ in errors)
+    expect(page.locator(".confusion tr:last-child .errors")).to_have_text(str(wrong))
+    for column, word in ((1, "correct digit"), (2, "prediction")):
+        digit = errors[0][column]
+        count = sum(int(error[0]) for error in errors if error[column] == digit)
+        row = int(digit) + 2
+        total = (
+            f".confusion tr:nth-child({row}) .errors"
+            if column == 1
+            else f".confusion tr:last-child td:nth-child({row})"
+        )
+        expect(page.locator(total)).to_have_text(str(count))
+        heading = f"tr:nth-child({row}) > th button" if column == 1 else f"tr:first-child > th:nth-child({row}) button"
+        click(page, f".confusion {heading}")
+        expect(page.locator(CELLS)).to_have_count(count)
+        assert all(name.endswith(f"{word} {digit}") or f"{word} {digit}," in name for *_, name in get_cells(page))
+        expect(page.locator(".confusion [aria-pressed=true]")).to_have_text(digit)
+        click(page, ".show-all")
+        expect(page.locator(RANGE)).to_have_text("1 to 100 of 1,000")
+        expect(page.locator(".show-all")).to_be_hidden()
+
+
+@pytest.mark.slow
+def test_keys_move_in_the_matrix_and_on_the_wall_and_tab_stops_are_few(page: Page):
+    open_link(page, "model=softmax&order=unsure")
+    cell = page.locator(".confusion .incorrect:not([hidden])").first
+    cell.focus()
+    name = cell.get_attribute("aria-label")
+    page.keyboard.press("Enter")
+    wait_for_digits(page)
+    expect(page.locator(SUMMARY)).to_contain_text("predicted as")
+    assert page.evaluate("document.activeElement.ariaLabel") == name  # the focus stays
+    page.keyboard.press("Enter")
+    wait_for_digits(page)
+    page.locator(".confusion th button:not([hidden])").first.focus()
+    for key, text in (("ArrowRight", "1"), ("ArrowRight", "2"), ("ArrowLeft", "1")):
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.innerText") == text
+    page.keyboard.press("ArrowDown")  # to the first count below
+    assert re.search(r" predicted as 1, ", page.evaluate("document.activeElement.ariaLabel"))
+    page.locator(CELLS).first.focus()
+    place = f"Array.from(document.querySelectorAll('{CELLS}')).indexOf(document.activeElement)"
+    for key, index in (("ArrowRight", 1), ("ArrowDown", 11), ("ArrowLeft", 10), ("ArrowUp", 0), ("ArrowUp", 0)):
+        page.keyboard.press(key)
+        assert page.evaluate(place) == index
+    stops = page.evaluate("""() => Array.from(document.querySelectorAll('#digit-browser *')).filter((node) =>
+      node.tabIndex >= 0 && !node.disabled && node.checkVisibility({ visibilityProperty: true })).length""")
+    assert 10 < stops <= 25
+
+
+@pytest.mark.slow
+def test_back_undoes_each_step_and_closes_the_dialog(page: Page):
+    open_browser(page)
+    click(page, ".chips [name=all]")
+    click(page, ".next-page")
+    expect(page.locator(RANGE)).to_have_text("101 to 200 of 1,000")
+    click(page, ".confusion .correct >> nth=0")
+    expect(page.locator(SUMMARY)).to_contain_text("0s predicted as 0")
+    page.locator(CELLS).first.click()
+    expect(page.locator(DIALOG)).to_be_visible()
+    page.go_back()
+    expect(page.locator(DIALOG)).to_be_hidden()
+    expect(page.locator(SUMMARY)).to_contain_text("0s predicted as 0")
+    page.go_back()
+    expect(page.locator(RANGE)).to_have_text("101 to 200 of 1,000")
+    expect(page).to_have_url(re.compile("order=stored&page=1$"))
+    page.go_back()
+    expect(page.locator(RANGE)).to_have_text("1 to 100 of 1,000")
+    expect_chip(page, "all")
+    page.go_back()
+    expect_chip(page, "hardest")
+    expect(page).to_have_url(re.compile(r"\?tab=browse&order=unsure$"))
+    page.go_forward()
+    expect_chip(page, "all")
+    page.get_by_role("tab", name="Train").click()
+    page.go_back()  # to a state of Browse
+    expect_chip(page, "hardest")
+    expect(page.locator(CELLS).first).to_be_visible()
+
+
+@pytest.mark.slow
+def test_the_dialog_returns_the_focus_to_the_digit_seen_last(page: Page):
+    open_link(page, "order=stored")
+    place = f"Array.from(document.querySelectorAll('{CELLS}')).indexOf(document.activeElement)"
+    for start, end, shown in ((3, 4, "1 to 100 of 1,000"), (99, 0, "101 to 200 of 1,000")):
+        page.locator(CELLS).nth(start).click()
+        expect(page.locator("#digit-title")).to_contain_text(f"Digit {start}:")
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("#digit-title")).to_contain_text(f"Digit {start + 1}:")
+        page.keyboard.press("Escape")
+        expect(page.locator(RANGE)).to_have_text(shown)
+        page.wait_for_function(f"{place} === {end}")
+        expect(page).not_to_have_url(re.compile("row="))
+
+
+@pytest.mark.slow
+def test_a_comparison_names_its_counts_and_does_not_move_the_digits(page: Page):
+    open_browser(page)
+    top = page.evaluate(ROW_TOP)
+    click(page, ".chips [name=compare]")
+    one, other = (count_of_option(page, "compare", choice) for choice in ("only this one", "only the other"))
+    text = f"sketch is correct on {one} that softmax misses; the other way round {other}."
+    expect(page.locator(".comparison")).to_have_text(text)
+    expect(page.locator(SUMMARY)).to_contain_text(f"Only sketch is correct: {one}")
+    caption, name = page.locator(CELLS).first.inner_text(), page.locator(CELLS).first.get_attribute("aria-label")
+    prediction, second, label = re.fullmatch(r"(\d)·(\d) \((\d)\)", caption.strip()).groups()  # type: ignore[union-attr]
+    assert prediction == label != second
+    assert name == f"correct: prediction {prediction}, softmax {second}, correct digit {label}"
+    assert abs(page.evaluate(ROW_TOP) - top) < 1
+    page.locator(".comparison [name='only this one']").click()  # releases it
+    expect(page.locator(RANGE)).to_have_text("1 to 100 of 1,000")
+
+
+@pytest.mark.slow
+def test_a_selection_without_digits_can_be_reset(page: Page):
+    open_browser(page)
+    pick(page, "truth", "4")
+    pick(page, "read", "6")
+    pick(page, "show", "right")
+    expect(page.locator(".no-digits")).to_contain_text("No digits match.")
+    expect(page.locator(".filters")).to_have_text("Filters3")
+    click(page, ".no-digits .reset")
+    expect(page.locator(RANGE)).to_have_text("1 to 100 of 1,000")
+    expect(page.locator(".no-digits")).to_be_hidden()
+
+
+@pytest.mark.slow
+def test_the_link_can_be_copied(page: Page):
+    open_link(page, "model=softmax&truth=3")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(".copy-link").click()
+    expect(page.locator(".copy-link")).to_have_text("Link copied")
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    expect(page.locator(".copy-link")).to_have_text("Copy link")
+
+
+@pytest.mark.slow
+def test_a_phone_shows_digits_first_and_the_whole_matrix_and_all_pixels(phone: Page):
+    assert phone.locator(CELLS).nth(10).bounding_box()["y"] + 60 < 664  # type: ignore[index]
+    expect(phone.locator("select[name=model]")).to_be_hidden()
+    phone.locator(".filters").click()
+    expect(phone.locator("select[name=model]")).to_be_visible()
+    expect(phone.locator("select[name=compare]")).to_be_hidden()
+    phone.keyboard.press("Escape")
+    expect(phone.locator("select[name=model]")).to_be_hidden()
+    columns = phone.evaluate(
+        "() => getComputedStyle(document.querySelector('.digits')).gridTemplateColumns.split(' ').length"
+    )
+    assert 100 % columns == 0  # full rows
+    for selector in (".confusion tr:nth-child(5) > *", ".confusion button:not([hidden])"):
+        boxes = [cell.bounding_box() for cell in phone.locator(selector).all()]
+        assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)  # type: ignore[index]
+    clipped = "all => all.filter((cell) => cell.scrollWidth > cell.clientWidth + 1).length"
+    assert phone.locator(".confusion button:not([hidden])").evaluate_all(clipped) == 0
+    phone.locator(CELLS).first.click()
+    box = phone.locator(".pixels span").nth(27).bounding_box()
+    assert box and box["x"] + box["width"] <= 390 and box["width"] > 8
+    assert phone.evaluate("() => document.documentElement.scrollWidth") <= 390
+
+
+COUNT_SHIFTS = """() => {
+  window.shift = 0;
+  const add = (list) => list.getEntries().forEach((entry) => { window.shift += entry.value; });
+  new PerformanceObserver(add).observe({ type: 'layout-shift' });
+}"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_moves(browser: Browser, app_url: str, width: int):
+    page = browser.new_page(viewport={"width": width, "height": 720})
+    open_pad(page, app_url)
+    page.add_style_tag(content=HIDE_BANNER)
+    page.evaluate(COUNT_SHIFTS)
+
+    def expect_still(action: str) -> None:
+        page.wait_for_timeout(500)
+        assert page.evaluate("window.shift") <= 0.02, action
+        page.evaluate("window.shift = 0")
+
+    open_browser(page)
+    expect_still("opening")
+    click(page, ".chips [name=mistakes]")
+    click(page, ".chips [name=hardest]")
+    expect_still("chips")
+    click(page, ".next-page")
+    expect_still("a page turn")
+    page.locator(CELLS).first.click()
+    expect(page.locator(DIALOG)).to_be_visible()
+    expect_still("opening the dialog")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    expect_still("closing the dialog")
+    click(page, ".chips [name=compare]")
+    expect_still("a comparison")
+    page.locator("#digit-browser .filters").click()
+    page.keyboard.press("Escape")
+    expect_still("filters")
+    if width > 1000:
+        click(page, ".confusion .correct >> nth=3")
+        click(page, ".confusion th button >> nth=5")
+        expect_still("the matrix")
+    page.close()
+
+
+# Contrast of the text of each cell; the background is the nearest one that is not transparent.
+MEASURE_CELLS = """() => {
+  const context = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const rgb = (color) => {
+    context.clearRect(0, 0, 1, 1);
+    context.fillStyle = color;
+    context.fillRect(0, 0, 1, 1);
+    return Array.from(context.getImageData(0, 0, 1, 1).data);
+  };
+  const luminance = (color) => {
+    const [r, g, b] = color.slice(0, 3).map((c) => (c <= 10 ? c / 3294 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const texts = '.confusion button:not([hidden]), .confusion td.errors, .confusion tr:last-child td';
+  const cells = document.querySelectorAll(texts);
+  return Array.from(cells, (cell) => {
+    let node = cell;
+    while (rgb(getComputedStyle(node).backgroundColor)[3] < 255) node = node.parentElement;
+    const text = luminance(rgb(getComputedStyle(cell).color));
+    const ground = luminance(rgb(getComputedStyle(node).backgroundColor));
+    return [cell.className, (Math.max(text, ground) + 0.05) / (Math.min(text, ground) + 0.05), ground];
+  });
+}"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_matrix_is_readable_and_only_errors_are_tinted(page: Page, theme: str):
+    open_link(page, f"model=softmax&__theme={theme}")
+    cells = page.evaluate(MEASURE_CELLS)
+    assert len(cells) > 60 and min(contrast for _, contrast, _ in cells) >= 4.5
+    grounds = {
+        kind: {round(ground, 3) for name, _, ground in cells if name == kind} for kind in ("correct", "incorrect")
+    }
+    assert (
+        len(grounds["correct"]) == 1 and len(grounds["incorrect"]) > 3
+    )  # without color, errors differ from the plain diagonal
+    assert not grounds["correct"] & grounds["incorrect"]
+
+
+@pytest.mark.slow
+def test_a_digit_has_no_box_of_its_own_in_the_dark(page: Page, tmp_path: Path):
+    open_link(page, "order=stored&__theme=dark")
+    page.locator(CELLS).first.screenshot(path=tmp_path / "cell.png")
+    with Image.open(tmp_path / "cell.png") as image:
+        corner, beside = (image.convert("RGB").getpixel(place) for place in ((8, 8), (3, 8)))
+    assert max(abs(a - b) for a, b in zip(corner, beside, strict=True)) <= 3  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_selection_and_bars_are_visible_in_forced_colors(browser: Browser, app_url: str):
+    page = browser.new_page(forced_colors="active")
+    open_browser(page, f"{app_url}?tab=browse&model=softmax&order=unsure")
+    wait_for_digits(page)
+    outline = page.locator(f"{CHIPS} [aria-pressed=true]").evaluate("node => getComputedStyle(node).outlineStyle")
+    assert outline == "solid"
+    get_bars = "all => all.map((cell) => parseFloat(getComputedStyle(cell, '::after').width))"
+    assert max(page.locator(".confusion td.errors").evaluate_all(get_bars)) > 20
+    get_border = "node => getComputedStyle(node).borderTopStyle"
+    for kind, border in (("correct", "double"), ("incorrect", "solid")):
+        assert page.locator(f".confusion .{kind}:not([hidden])").first.evaluate(get_border) == border
+    page.close()
+
+
+@pytest.mark.slow
+def test_a_browser_without_check_visibility_shows_the_digits_and_the_address(browser: Browser, app_url: str):
+    page = browser.new_page()
+    page.add_init_script("delete Element.prototype.checkVisibility")
+    open_browser(page, f"{app_url}?tab=browse&order=unsure")
+    click(page, ".chips [name=mistakes]")
+    expect(page).to_have_url(re.compile("show=wrong"))
+    page.locator(CELLS).first.click()
+    expect(page.locator(DIALOG)).to_be_visible()
+    page.close()
+
+
+@pytest.mark.slow
+def test_a_projector_gets_the_whole_width_and_no_small_text(browser: Browser, app_url: str):
+    page = browser.new_page(viewport={"width": 1920, "height": 1080})
+    open_browser(page, f"{app_url}?tab=browse&order=unsure")
+    wait_for_digits(page)
+    assert page.locator("#digit-browser").bounding_box()["width"] > 1600  # type: ignore[index]
+    sizes = page.evaluate("""() => Array.from(document.querySelectorAll('#digit-browser *')).filter((node) =>
+      node.checkVisibility() && Array.from(node.childNodes).some((child) => child.nodeType === 3 && child.data.trim()))
+      .map((node) => parseFloat(getComputedStyle(node).fontSize))""")
+    assert min(sizes) >= 14
+    page.close()

@@ -25,6 +25,8 @@ from tests.conftest import serve_app
 DIGITS = [[name for name, (digit, _) in DESIGNS.items() if digit == each] for each in range(10)]
 SEVEN = design_strokes("plain 7")
 NOTICE = "#pad .notice"
+PERCENTAGE = re.compile(r"^\d+\.\d%$")
+DESIGN_DIGITS = {name: str(digit) for name, (digit, _) in DESIGNS.items()}
 slow = pytest.mark.slow
 GET_DRAWING = "() => document.querySelector('#pad canvas').toDataURL()"
 
@@ -48,13 +50,13 @@ def test_each_design_is_predicted_when_drawn_with_the_mouse(page: Page, digit: i
     for name in DIGITS[digit]:
         draw_with_mouse(page, design_strokes(name))
         expect_prediction(page, str(digit))
-        expect(page.locator("#prediction .best .percentage")).to_have_text(re.compile(r"^\d+\.\d %$"))
+        expect(page.locator("#prediction .best .percentage")).to_have_text(re.compile(r"^\d+\.\d%$"))
         clear(page)
 
 
 @slow
 def test_each_design_is_predicted_when_drawn_with_a_finger(phone: Page):
-    for name, (digit, _) in DESIGNS.items():  # in one page: opening it takes as long as drawing three
+    for name, (digit, _) in list(DESIGNS.items())[::3]:  # in one page: opening it takes as long as drawing three
         draw_with_touch(phone, design_strokes(name))
         expect_prediction(phone, str(digit))
         clear(phone)
@@ -66,13 +68,15 @@ TEN = [[(15, 10), (15, 90)], [(x / 2 + 45, y * 0.9) for x, y in design_strokes("
 
 
 @pytest.mark.parametrize(
-    ("strokes", "note"), [(HEART, "This does not look like a digit"), (TEN, "One digit at a time")]
+    ("strokes", "label", "note"), [(HEART, r"^\d$", "Not a digit?"), (TEN, r"^\?$", "I see more than one digit")]
 )
-def test_a_drawing_that_is_not_one_digit_is_rejected(page: Page, strokes: Strokes, note: str):
+def test_a_drawing_that_is_not_one_digit_is_rejected(page: Page, strokes: Strokes, label: str, note: str):
     draw_with_mouse(page, strokes)
     expect(page.locator(FINAL_PREDICTION)).to_have_text(note)
     expect(page.locator("#prediction .note")).to_have_text(note)
-    expect(page.locator("#prediction .digit")).to_have_text(re.compile(r"^\d$"))  # the best guess
+    expect(page.locator("#prediction .digit")).to_have_text(
+        re.compile(label)
+    )  # the best guess, but none of several digits
     expect(page.locator("#prediction .prediction-panel")).to_have_class(re.compile("not-a-digit"))
 
 
@@ -81,7 +85,7 @@ def test_the_prediction_follows_the_pen(page: Page):
     page.mouse.move(box["x"] + 100, box["y"] + 60)
     page.mouse.down()
     page.mouse.move(box["x"] + 250, box["y"] + 60, steps=10)
-    expect(page.locator("#prediction .note")).to_have_text("This does not look like a digit")  # a dash, so far
+    expect(page.locator("#prediction .note")).to_have_text(PERCENTAGE)  # no verdict on a dash
     page.mouse.move(box["x"] + 180, box["y"] + 300, steps=20)
     expect(page.locator("#prediction .digit")).to_have_text("7")
     assert page.locator(FINAL_PREDICTION).inner_text() == ""  # only when the pen is up
@@ -91,7 +95,7 @@ def test_the_prediction_follows_the_pen(page: Page):
 
 def test_the_input_of_the_model_is_shown(page: Page):
     ink = "() => { const c = document.querySelector('#prediction canvas'); return [...c.getContext('2d')"
-    ink += ".getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 0).reduce((a, b) => a + b, 0) / 255; }"
+    ink += ".getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 3).reduce((a, b) => a + b, 0) / 255; }"
     draw_with_mouse(page, SEVEN)
     expect_prediction(page, "7")
     assert 50 < page.evaluate(ink) < 150
@@ -112,7 +116,7 @@ def test_an_example_is_replayed_and_predicted(browser: Browser, app_url: str, re
     undo = page.get_by_role("button", name="Undo")
     expect(undo).to_be_enabled()
     draw_with_mouse(page, design_strokes("plain 1"))  # together with the example it is not a digit
-    expect(page.locator(FINAL_PREDICTION)).to_have_text("This does not look like a digit")
+    expect(page.locator(FINAL_PREDICTION)).to_have_text("Not a digit?")
     undo.click()
     expect_prediction(page, "7")
     undo.click()
@@ -130,15 +134,75 @@ def test_undo_and_clear_work_by_button_and_by_key(page: Page):
         page.keyboard.press(two_strokes)
         expect(undo).to_be_enabled()
         page.keyboard.press(one_stroke)
-        expect(undo).to_be_disabled()
+        expect(page.get_by_role("button", name="Clear")).to_be_disabled()
         expect(page.locator(FINAL_PREDICTION)).to_have_text("Draw a digit")
     draw_with_mouse(page, SEVEN)
     expect_prediction(page, "7")
     undo.click()
     expect(undo).to_be_disabled()
+
+
+def test_undo_takes_back_a_clear(page: Page):
+    draw_with_mouse(page, design_strokes("crossed 7"))
+    expect_prediction(page, "7")
+    before = page.evaluate(GET_DRAWING)
+    clear(page)
+    page.get_by_role("button", name="Undo").click()
+    expect_prediction(page, "7")
+    assert page.evaluate(GET_DRAWING) == before
+    clear(page)
     draw_with_mouse(page, SEVEN)
     expect_prediction(page, "7")
-    clear(page)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()  # the old drawing is gone
+
+
+def test_the_keys_work_while_nothing_is_focused(page: Page):
+    draw_with_mouse(page, design_strokes("crossed 7"))
+    expect_prediction(page, "7")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Delete")
+    expect(page.locator(FINAL_PREDICTION)).to_have_text("Draw a digit")
+    page.keyboard.press("Backspace")
+    expect_prediction(page, "7")
+    page.locator("#draw-model input").click()
+    page.keyboard.press("Backspace")  # in an input it edits
+    page.get_by_role("tab", name="Browse").click()
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Delete")  # in another tab it does nothing
+    page.get_by_role("tab", name="Draw").click()
+    expect(page.get_by_role("button", name="Clear")).to_be_enabled()
+
+
+COUNT_INK = """() => { const c = document.querySelector('#pad canvas');
+  return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.filter((_, i) => i % 4 === 3 && _).length; }"""
+
+
+def test_a_single_tap_leaves_a_dot(page: Page):
+    page.evaluate("CanvasRenderingContext2D.prototype.stroke = () => {}")  # some browsers draw no line without length
+    box = find_pad(page)
+    page.mouse.click(box["x"] + 200, box["y"] + 200)
+    page.wait_for_function(f"({COUNT_INK})() > 200")
+    expect(page.locator("#prediction .announcement")).not_to_have_text("")
+
+
+def test_two_fingers_zoom_and_draw_nothing(phone: Page):
+    device = phone.context.new_cdp_session(phone)
+    box = find_pad(phone)
+    x, y = box["x"] + 100, box["y"] + 100
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        touches = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
+        device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+
+    touch("touchStart", (x, y))
+    touch("touchMove", (x + 5, y + 30))
+    touch("touchStart", (x + 5, y + 30), (x + 100, y + 100))
+    for step in range(1, 9):
+        touch("touchMove", (x + 5, y + 30 - 4 * step), (x + 100, y + 100 + 8 * step))
+    touch("touchEnd")
+    expect(phone.get_by_role("button", name="Clear")).to_be_disabled()
+    phone.wait_for_function("visualViewport.scale > 1.1")
 
 
 def test_a_palm_draws_nothing_beside_a_pen(phone: Page):
@@ -189,16 +253,189 @@ def test_the_pad_uses_the_full_resolution_of_the_screen(phone: Page):
     )
 
 
-def test_the_predictions_of_all_models_are_listed(page: Page):
+def test_the_votes_of_all_models_are_counted_and_listed(page: Page):
     draw_with_mouse(page, HEART)
-    page.locator("#prediction summary").click()
-    lines = page.locator("#prediction .models li")
+    expect(page.locator("#prediction .votes .caption")).to_contain_text("not a digit")
+    chips = page.locator("#prediction .chips li")
+    expect(chips).to_have_count(len(list_checkpoints()))
+    expect(chips.first).to_have_class(re.compile("selected"))
+    expect(page.locator("#prediction .chips .differs").first).to_be_visible()
+    page.get_by_role("tab", name="All models").click()
+    lines = page.locator("#explanation .models li")
     expect(lines).to_have_count(len(list_checkpoints()))
     expect(lines.first).to_have_text(re.compile(r"^sketch\d"))
-    expect(lines.first).to_have_class("selected")
-    expect(page.locator("#prediction .models .differs").first).to_be_visible()
+    expect(page.locator("#explanation .models .differs").first).to_be_visible()
     clear(page)
-    expect(page.locator("#prediction .models .differs")).to_have_count(0)
+    expect(page.locator("#prediction .chips .differs")).to_have_count(0)
+    expect(lines.first).to_be_hidden()
+
+
+def test_eleven_bars_sum_to_100(page: Page):
+    draw_with_mouse(page, HEART)
+    expect(page.locator(FINAL_PREDICTION)).to_have_text("Not a digit?")
+    texts = page.locator("#prediction .bars .percentage").all_inner_texts()
+    assert len(texts) == 11 and round(sum(float(text.strip("%")) for text in texts), 1) == 100.0
+    expect(page.locator("#prediction .best .name")).to_have_text("not a digit")
+
+
+RECORD_NOTES = """() => {
+  window.notes = { moving: [], settled: [], judged: [] };
+  let since = 0;
+  addEventListener('pointerup', () => (since = performance.now()), true);
+  document.addEventListener('prediction', ({ detail }) => {
+    const note = document.querySelector('#prediction .note').textContent;
+    if (!detail.settled) return notes.moving.push(note);
+    if (!detail.judged) return notes.settled.push(note);
+    notes.judged.push([note, performance.now() - since]);
+  });
+}"""
+
+
+def test_no_verdict_is_given_before_the_pen_has_rested(page: Page):
+    page.evaluate(RECORD_NOTES)
+    for name in ("crossed 7", "flagged 1", "open 4", "curly 2", "curly 9", "slashed 0"):
+        page.get_by_role("button", name=name).click()
+        expect_prediction(page, DESIGN_DIGITS[name])
+    draw_with_mouse(page, HEART)
+    expect(page.locator(FINAL_PREDICTION)).to_have_text("Not a digit?")
+    notes = page.evaluate("notes")
+    assert len(notes["moving"]) > 30
+    assert all(PERCENTAGE.match(note) for note in notes["moving"] + notes["settled"])
+    note, rest = notes["judged"][-1]
+    assert note == "Not a digit?" and rest >= 299
+
+
+IN_VIEW = """(selectors) => selectors.filter((selector) => {
+  const box = document.querySelector(selector).getBoundingClientRect();
+  return !box.width || !box.height || box.left < 0 || box.top < 0 || box.right > innerWidth || box.bottom > innerHeight;
+})"""
+
+
+@pytest.mark.parametrize("width", [1280, pytest.param(1920, marks=slow)])
+def test_pad_and_answer_are_in_view_on_a_laptop(page: Page, width: int):
+    page.set_viewport_size({"width": width, "height": width * 9 // 16})
+    draw_with_mouse(page, SEVEN)
+    expect_prediction(page, "7")
+    expect(page.locator("#prediction .chips .selected")).to_be_visible()
+    parts = ("#pad .pad", "#pad .tools", "#pad .examples", "#draw-model input", "#explanation [role=tablist]")
+    panel = (".digit", ".note", "canvas", ".switch", ".bars", ".bar:last-child", ".nearest", ".votes", ".chips", ".ask")
+    assert page.evaluate(IN_VIEW, [*parts, *(f"#prediction {part}" for part in panel)]) == []
+    assert find_pad(page)["width"] >= 380
+    covered = page.locator("#draw-model").bounding_box()
+    bars = page.locator("#prediction .bars").bounding_box()
+    assert covered and bars and covered["x"] >= bars["x"] + bars["width"]  # its list opens beside the answer
+    sizes = page.evaluate("""() => ['pad', 'prediction', 'explanation']
+      .flatMap((id) => [...document.querySelectorAll(`#${id} *`)])
+      .filter((each) => each.clientWidth && !each.children.length && each.textContent)
+      .map((each) => parseFloat(getComputedStyle(each).fontSize))""")
+    assert width < 1920 or min(sizes) >= 14
+
+
+@pytest.mark.parametrize("size", [(390, 664), pytest.param((360, 640), marks=slow)])
+def test_the_answer_is_in_view_while_one_draws_on_a_phone(phone: Page, size: tuple[int, int]):
+    phone.set_viewport_size({"width": size[0], "height": size[1]})
+    draw_with_touch(phone, SEVEN)
+    expect_prediction(phone, "7")
+    strip = phone.locator("#pad .strip")
+    expect(strip.locator(".digit")).to_have_text("7")
+    expect(strip.locator(".note")).to_have_text(PERCENTAGE)
+    expect(strip.locator(".bar")).to_have_count(3)
+    parts = (".pad", ".strip .digit", ".strip .note", ".strip .best", ".strip .pixels")
+    assert phone.evaluate(IN_VIEW, [f"#pad {part}" for part in parts]) == []
+    assert find_pad(phone)["width"] == size[0] - 32
+    phone.evaluate("scrollTo(0, 250)")
+    assert phone.evaluate(IN_VIEW, ["#pad .strip .digit"]) == []  # it sticks
+    assert phone.evaluate("document.documentElement.scrollWidth") == size[0]
+
+
+def test_targets_are_large_enough_for_fingers(phone: Page):
+    draw_with_touch(phone, SEVEN)
+    expect_prediction(phone, "7")
+    phone.locator("#prediction .ask").click()
+    small = phone.evaluate("""() => ['pad', 'prediction', 'explanation']
+      .flatMap((id) => [...document.querySelectorAll(`#${id} button`)])
+      .map((button) => [button.getBoundingClientRect(), button.className + button.textContent])
+      .filter(([{ width, height }]) => width && (height < 43.9 || width < 24)).map(([, name]) => name)""")
+    assert small == []
+
+
+WATCH_SHIFTS = """window.shifts = 0; new PerformanceObserver((list) => {
+  for (const { value } of list.getEntries()) shifts += value; // those after an input too
+}).observe({ type: 'layout-shift', buffered: false });"""
+
+
+@pytest.mark.parametrize("width", [1280, pytest.param(390, marks=slow)])
+def test_nothing_moves_when_content_arrives(page: Page, width: int):
+    page.set_viewport_size({"width": width, "height": 720 if width > 400 else 664})
+    find_pad(page)
+    page.wait_for_timeout(500)
+    page.evaluate(WATCH_SHIFTS)
+
+    def expect_still(action: str) -> None:
+        page.wait_for_timeout(400)
+        assert page.evaluate("const sum = shifts; shifts = 0; sum") <= 0.02, action
+
+    draw_with_mouse(page, SEVEN)
+    expect_prediction(page, "7")
+    expect(page.locator("#prediction .nearest img").first).to_be_visible()
+    expect_still("draw")
+    page.locator("#prediction .switch button").last.click()
+    expect_still("heat")
+    page.locator("#prediction .ask").click()
+    expect_still("unfold")
+    page.locator("#prediction .labels button").nth(7).click()
+    expect_still("label")
+    for name in ("Change it", "All models", "About", "Inside"):
+        page.get_by_role("tab", name=name).click()
+        expect_still(name)
+    page.locator("#pad .clear").click()
+    expect(page.locator(FINAL_PREDICTION)).to_have_text("Draw a digit")
+    expect_still("clear")
+    page.get_by_role("button", name="crossed 7").click()
+    expect_prediction(page, "7")
+    expect_still("example")
+
+
+def test_a_mouse_stroke_shows_no_focus_ring_but_the_keyboard_does(page: Page):
+    outline = "() => getComputedStyle(document.querySelector('#pad canvas')).outlineStyle"
+    draw_with_mouse(page, SEVEN)
+    expect(page.locator("#pad canvas")).to_be_focused()
+    assert page.evaluate(outline) == "none"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Tab")
+    expect(page.locator("#pad canvas")).to_be_focused()
+    assert page.evaluate(outline) == "solid"
+
+
+@slow
+def test_bars_stay_visible_in_forced_colors_and_in_print(page: Page):
+    draw_with_mouse(page, SEVEN)
+    expect_prediction(page, "7")
+    page.emulate_media(forced_colors="active")
+    style = "(name) => getComputedStyle(document.querySelector('#prediction .best .track'))[name]"
+    assert page.evaluate(style, "backgroundImage") != "none" and page.evaluate(style, "borderTopStyle") == "solid"
+    page.emulate_media(forced_colors="none", media="print")
+    page.evaluate("document.body.classList.add('dark')")
+    assert page.evaluate(style, "printColorAdjust") == "exact"
+    red, green, blue = page.evaluate("""() => getComputedStyle(document.querySelector('#prediction .digit')).color
+      .match(/\\d+/g).slice(0, 3).map(Number)""")
+    assert max(red, green, blue) < 100  # dark ink on paper
+
+
+def test_the_panel_says_that_the_server_is_away(browser: Browser, app_url: str):
+    page = browser.new_page()
+    open_pad(page, app_url)
+    page.route("**/predict", lambda route: route.abort())
+    draw_with_mouse(page, SEVEN)
+    expect(page.locator("#prediction .note")).to_have_text("The server does not answer")
+    page.unroute("**/predict")
+    expect_prediction(page, "7")
+    page.close()
+
+
+def test_each_model_is_described_in_the_list(page: Page):
+    choose(page, "draw-model", "softmax")
+    expect(page.locator("#draw-model input")).to_have_value(re.compile(r"^softmax · no hidden layer · 92\.\d%$"))
 
 
 def test_the_default_model_replaces_one_that_is_gone(page: Page):

@@ -1,39 +1,89 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from mnist_demo.data.synthetic import design_strokes
-from tests.browser import choose, draw_with_mouse, expect_prediction
+from tests.browser import FINAL_PREDICTION, choose, draw_with_mouse, expect_prediction, find_pad, open_pad
 
-STATUS, MAPS, NEAREST = "#explanation .status", "#explanation .maps figure", "#explanation .nearest figure"
+STATUS, MAPS, NEAREST = "#explanation .status", "#explanation .maps figure", "#prediction .nearest img:visible"
+SEVEN = design_strokes("plain 7")
 
 
 def test_the_explanation_follows_the_drawing_and_the_model(page: Page):
     choose(page, "draw-model", "softmax")
-    page.locator("#explanation summary").click()
-    expect(page.locator(STATUS)).to_have_text("Draw a digit first.")
+    expect(page.locator(STATUS)).to_contain_text("Draw a digit")
     draw_with_mouse(page, design_strokes("crossed 7"))
     expect_prediction(page, "7")
-    expect(page.locator(MAPS)).to_have_count(2)
-    expect(page.locator(MAPS).first).to_contain_text(re.compile(r"for 7 \(\d+\.\d %\)"))
+    expect(page.locator(MAPS).first).to_contain_text(re.compile(r"for 7 \(\d+\.\d%\)"))
     expect(page.locator(NEAREST)).to_have_count(5)
-    expect(page.locator(NEAREST).first).to_contain_text(re.compile(r"^\s*a \d$"))
+    expect(page.locator("#prediction .nearest .caption")).to_contain_text("most alike to this model")
     expect(page.locator("#explanation .layer figure")).to_have_count(10)
-    expect(page.locator("#explanation .layer .caption")).to_contain_text("a weight for each pixel and digit")
+    expect(page.locator("#explanation .layer .caption")).to_contain_text("One weight for each pixel and digit")
     choose(page, "draw-model", "cnn")
     expect(page.locator("#explanation .layer")).to_have_count(2)
-    expect(page.locator("#explanation .nearest .caption")).to_contain_text("in its last hidden layer")
+    for maps in page.locator("#explanation .maps .image").all():
+        box = maps.bounding_box()
+        assert box and box["width"] >= 112
+    height = page.locator("#explanation").evaluate("node => node.clientHeight")
     page.locator("#pad .clear").click()
-    expect(page.locator(STATUS)).to_have_text("Draw a digit first.")
-    expect(page.locator("#explanation .sections")).to_be_hidden()
+    expect(page.locator(STATUS)).to_contain_text("Draw a digit")
+    expect(page.locator("#explanation .inside")).to_be_hidden()
+    expect(page.locator(NEAREST)).to_have_count(0)
+    assert page.locator("#explanation").evaluate("node => node.clientHeight") == height  # nothing collapses
+
+
+def test_nothing_expensive_is_requested_while_the_pen_moves(page: Page):
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url.rpartition("/")[2]))
+    box = find_pad(page)
+    page.mouse.move(box["x"] + 100, box["y"] + 60)
+    page.mouse.down()
+    for x, y in ((250, 60), (180, 300)):
+        page.mouse.move(box["x"] + x, box["y"] + y, steps=20)
+        page.wait_for_timeout(400)
+    assert set(requests) == {"predict"}
+    page.mouse.up()
+    expect(page.locator("#prediction .chips .selected")).to_be_visible()
+    assert set(requests) > {"predict"}
+
+
+def test_the_switch_shows_heat_on_the_ink(page: Page):
+    draw_with_mouse(page, SEVEN)
+    expect_prediction(page, "7")
+    page.get_by_role("button", name="Heat").click()
+    expect(page.get_by_role("img", name="Heat map: orange ink counts for the digit")).to_be_visible()
+    expect(page.get_by_role("button", name="Heat")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Ink", exact=True).click()
+    expect(page.locator("#prediction .heat")).to_be_hidden()
+
+
+def test_the_tabs_follow_the_arrow_keys(page: Page):
+    tabs = page.locator("#explanation").get_by_role("tab")
+    tabs.first.focus()
+    for key, name in (("ArrowRight", "Change it"), ("End", "About"), ("ArrowRight", "Inside"), ("ArrowLeft", "About")):
+        page.keyboard.press(key)
+        selected = page.locator("#explanation [role=tab][aria-selected=true]")
+        expect(selected).to_contain_text(name)
+        expect(selected).to_be_focused()
+        expect(page.locator("#explanation [role=tabpanel]:visible")).to_have_count(1)
+
+
+def test_about_shows_the_layers_of_the_chosen_model(page: Page):
+    page.get_by_role("tab", name="About").click()
+    boxes = page.locator("#explanation .network li")
+    expect(boxes).to_have_count(8)
+    expect(boxes.first).to_have_text("784 pixels")
+    choose(page, "draw-model", "softmax")
+    expect(boxes).to_have_count(2)
+    expect(boxes.last).to_contain_text("10 outputs")
 
 
 @pytest.mark.slow
 def test_what_if_compares_the_drawing_with_a_changed_one(page: Page):
-    draw_with_mouse(page, design_strokes("plain 7"))
+    draw_with_mouse(page, SEVEN)
     expect_prediction(page, "7")
-    page.locator("#explanation summary").click()
+    page.get_by_role("tab", name="Change it").click()
     page.locator("#explanation [name=rotation]").fill("5")  # while the nearest digits are being found
     expect(page.locator(NEAREST)).to_have_count(5)
     page.locator("#explanation [name=rotation]").fill("0")
@@ -56,9 +106,14 @@ def test_what_if_compares_the_drawing_with_a_changed_one(page: Page):
     expect(page.locator("#explanation output.rotation")).to_have_text("0°")
 
 
-def test_a_closed_explanation_sends_no_requests(page: Page):
-    requests: list[str] = []
-    page.on("request", lambda request: requests.append(request.url) if "component_server" in request.url else None)
-    draw_with_mouse(page, design_strokes("plain 7"))
-    expect_prediction(page, "7")
-    assert not requests
+@pytest.mark.slow
+def test_the_explanation_says_when_the_server_does_not_answer(browser: Browser, app_url: str):
+    page = browser.new_page()
+    open_pad(page, app_url)
+    page.route("**/component_server/", lambda route: route.abort())
+    draw_with_mouse(page, SEVEN)
+    expect(page.locator(FINAL_PREDICTION)).to_contain_text("Prediction: 7")
+    expect(page.locator(STATUS)).to_have_text("The server does not answer. Retrying…")
+    page.unroute("**/component_server/")
+    expect(page.locator(NEAREST)).to_have_count(5)
+    page.close()

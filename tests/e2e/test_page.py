@@ -24,9 +24,9 @@ def test_the_banner_explains_synthetic_digits_and_offers_a_retry(browser: Browse
         expect(page.locator("#banner")).to_be_hidden()
         page.get_by_role("tab", name="Browse").click()
         banner = page.locator("#banner")
-        expect(banner).to_contain_text("These are synthetic digits, not MNIST.")
+        expect(banner).to_contain_text("MNIST is missing here, so these digits are computer-made.")
         expect(banner).to_contain_text("train-images-idx3-ubyte is damaged: it has 9 bytes instead of 47,040,016")
-        expect(banner).to_contain_text("To install MNIST yourself")
+        expect(banner).to_contain_text("How to add MNIST")
         assert str(tmp_path) not in page.content()
         page.get_by_role("tab", name="Draw").click()
         expect(banner).to_be_hidden()  # drawing needs no dataset
@@ -36,7 +36,7 @@ def test_the_banner_explains_synthetic_digits_and_offers_a_retry(browser: Browse
                 shutil.copyfile(Path(folder) / "MNIST" / "raw" / name, raw / name)
             page.locator("#retry").click()
             expect(banner).to_be_hidden()
-            expect(page.locator(SUMMARY)).to_contain_text(re.compile(r"of 10,000 correct, .* \(MNIST, test set\)"))
+            expect(page.locator(SUMMARY)).to_contain_text(re.compile(r"of 10,000 wrong[\s\S]* MNIST, test set"))
         next(watched, None)
 
 
@@ -52,4 +52,23 @@ def test_the_page_fits_the_screen(browser: Browser, app_url: str, width: int):
         if tab == "Browse":
             expect(page.locator(CELLS)).to_have_count(100)
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+@pytest.mark.slow
+def test_the_page_is_english_in_a_german_browser(browser: Browser, app_url: str):
+    context = browser.new_context(locale="de-DE")
+    page = context.new_page()
+    open_pad(page, app_url)
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    expect(page.get_by_text("Use via API")).to_be_visible()
+    context.close()
+
+
+@pytest.mark.slow
+def test_a_sandboxed_frame_says_what_it_needs(browser: Browser, app_url: str):
+    page = browser.new_page()
+    page.set_content(f'<iframe sandbox="allow-scripts" src="{app_url}"></iframe>')
+    body = page.frame_locator("iframe").locator("body")
+    expect(body).to_contain_text("must contain allow-scripts and allow-same-origin")
     page.close()

@@ -12,24 +12,26 @@ def test_a_photo_is_predicted_and_its_ink_is_shown(page: Page, tmp_path: Path):
     photo, text = tmp_path / "photo.jpg", tmp_path / "text.png"
     draw_photo("curly 2", side=900).save(photo)
     text.write_text("not an image")
-    page.get_by_role("button", name="Upload a photo").click()
+    page.get_by_role("button", name="Use a photo").click()
     note, digit = page.locator("#photo-prediction .note"), page.locator("#photo-prediction .digit")
-    expect(note).to_have_text("No photo yet")
+    expect(page.locator("#photo")).to_be_in_viewport()
+    expect(page.locator("#photo-prediction .prediction-panel")).to_be_hidden()  # no empty panel
     page.locator("#photo input[type=file]").set_input_files(photo)
     expect(digit).to_have_text("2")
-    expect(note).to_have_text(re.compile(r"^\d+\.\d %$"))
+    expect(note).to_have_text(re.compile(r"^\d+\.\d%$"))
     found = page.locator("#photo-prediction .found img")
     expect(found).to_be_visible()
     assert found.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [400, 400]
-    page.locator("#photo-prediction summary").click()
-    expect(page.locator("#photo-prediction .models li")).to_have_count(len(list_checkpoints()))
+    expect(page.locator("#photo-prediction").get_by_text("Ink found in the photo")).to_be_visible()
+    expect(page.locator("#photo-prediction .chips li")).to_have_count(len(list_checkpoints()))
 
     confidence = note.inner_text()
     choose(page, "draw-model", "softmax")
     expect(note).not_to_have_text(confidence)
 
     page.get_by_role("button", name="Remove Image").click()
-    expect(note).to_have_text("No photo yet")
     expect(found).to_be_hidden()
     page.locator("#photo input[type=file]").set_input_files(text)
     expect(page.get_by_text("The file is not a valid image.")).to_be_visible()
+    page.get_by_role("button", name="Draw instead").click()
+    expect(page.locator("#pad canvas")).to_be_visible()

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from mnist_demo.checkpoints import list_checkpoints
 from mnist_demo.data.synthetic import design_strokes
 from tests.browser import draw_with_mouse, expect_prediction, watch
-from tests.conftest import serve_app
+from tests.conftest import FEW_DIGITS, serve_app
 from tests.e2e.test_browse import GET_DIGITS, RANGE, SUMMARY, open_browser, pick
 from tests.e2e.test_train import NAME, RUNS, STATUS, open_training
 from tests.nginx import documented, run_nginx
@@ -25,7 +25,7 @@ ONLY_HOST = "location / { proxy_pass http://127.0.0.1:7860; proxy_set_header Hos
 
 @pytest.fixture(scope="module")
 def sub_path_app() -> Iterator[str]:
-    with serve_app("synthetic", "--root-path", SUB_PATH) as url:
+    with serve_app("synthetic", "--root-path", SUB_PATH, program=FEW_DIGITS) as url:
         yield url
 
 
@@ -33,8 +33,7 @@ def use_everything(page: Page, folder: Path) -> None:
     """Draw, compare all models, follow a link of Browse, train, download the model and upload it again."""
     draw_with_mouse(page, design_strokes("plain 7"))
     expect_prediction(page, "7")
-    page.locator("#prediction summary").click()
-    expect(page.locator("#prediction .models li")).to_have_count(len(list_checkpoints()))
+    expect(page.locator("#prediction .chips li")).to_have_count(len(list_checkpoints()))
     theme = "() => getComputedStyle(document.body).getPropertyValue('--button-primary-background-fill')"
     assert page.evaluate(theme), "theme.css is missing"
 
@@ -54,8 +53,9 @@ def use_everything(page: Page, folder: Path) -> None:
         page.locator(RUNS).get_by_role("button", name="Download").click()
     file = folder / "model.safetensors"
     download.value.save_as(file)
+    page.locator("#load button").first.click()
     page.locator('#train-tab [data-testid$="upload-button"]').set_input_files(file)
-    expect(page.locator(STATUS)).to_contain_text("softmax, yours 2 (uploaded) is ready")
+    expect(page.locator(STATUS)).to_contain_text("softmax #2 (uploaded) is ready")
     page.locator(RUNS).filter(has_text=NAME).get_by_role("button", name="Browse").click()
     expect(page.locator(SUMMARY)).to_contain_text(f"{NAME}:")
 

@@ -7,11 +7,11 @@ from playwright.sync_api import Page, expect
 
 from mnist_demo.data.synthetic import design_strokes
 from mnist_demo.personalize.user_digits import parse_user_digits
-from tests.browser import choose, draw_with_mouse, expect_prediction
-from tests.e2e.test_train import RUNS, STATUS
+from tests.browser import READY, choose, draw_with_mouse, expect_prediction, label_drawing
+from tests.e2e.test_train import OBSERVE_SHIFTS, RUNS, STATUS
 
 SAVED, DIGITS = "#prediction .saved", "#user-digits .digits li"
-FINE_TUNED = "softmax, yours 1 (fine-tuned)"
+FINE_TUNED = "softmax + your handwriting"
 DRAWINGS = [("plain 7", 7), ("open 4", 4), ("curly 2", 2), ("flagged 1", 1)]
 
 
@@ -20,34 +20,38 @@ def label(page: Page, name: str, digit: int) -> None:
     if page.locator("#pad .clear").is_enabled():
         page.locator("#pad .clear").click()
     draw_with_mouse(page, design_strokes(name))
-    page.locator("#prediction .labels button").nth(digit).click()
-    expect(page.locator(SAVED)).to_contain_text(f"Saved as a {digit} in this browser.")
+    label_drawing(page, digit)
+    expect(page.locator(SAVED)).to_contain_text(f"Saved as a {digit} in this browser (")
 
 
 def open_user_digits(page: Page) -> None:
     page.locator(f"{SAVED} button").click()
-    expect(page.locator("#user-digits h3")).to_be_visible()
+    expect(page.locator("#user-digits h2").first).to_be_visible()
 
 
 def test_a_model_is_fine_tuned_on_labeled_drawings(page: Page):
     choose(page, "draw-model", "softmax")
     for name, digit in DRAWINGS:
         label(page, name, digit)
-    expect(page.locator(SAVED)).to_contain_text("Your digits: 4.")
+    expect(page.locator(SAVED)).to_contain_text("(4 so far)")
     open_user_digits(page)
     expect(page.locator(DIGITS)).to_have_count(4)
+    expect(page.locator("#user-digits .slots li").nth(7)).to_have_text("7 ●○○")
+    expect(page.locator("#user-digits .model")).to_have_value("softmax")
     page.locator("#user-digits .fine-tune").click()
-    expect(page.locator("#user-digits .status")).to_contain_text("Fine-tuned in ")
+    expect(page.locator("#user-digits .status")).to_contain_text("Taught in ")
     rows = page.locator("#user-digits tbody tr")
     expect(rows).to_have_count(3)
     assert re.fullmatch(r"\d of 4", rows.nth(0).locator("td").first.inner_text())
-    expect(rows.nth(2)).to_contain_text(re.compile(r"\d %.*[+-]\d+\.\d\d points"))
+    expect(rows.nth(2)).to_contain_text(re.compile(r"\d%.*\([+-]\d+\.\d\d\)"))
     expect(page.locator("#user-digits polyline")).to_have_count(2)
     for cell in page.locator(DIGITS).all():
         expected, text = cell.locator("select").input_value(), cell.locator(".caption").inner_text()
-        assert cell.get_attribute("class") == ("correct" if text == f"model: {expected}" else "incorrect")
+        assert cell.get_attribute("class") == ("correct" if text == f"read: {expected}" else "incorrect")
+    page.get_by_role("tab", name="Train").click()
     expect(page.locator(RUNS)).to_contain_text(FINE_TUNED)
     expect(page.locator(STATUS)).to_contain_text(f"{FINE_TUNED} is ready")
+    page.get_by_role("tab", name="Teach").click()
     page.locator("#user-digits .use-model").click()
     expect(page.locator("#draw-model input")).to_have_value(FINE_TUNED)
     page.locator("#pad .clear").click()
@@ -59,18 +63,18 @@ def test_a_model_is_fine_tuned_on_labeled_drawings(page: Page):
 def test_labeled_digits_stay_in_the_browser_until_they_are_deleted(page: Page):
     for name, digit in DRAWINGS[:3]:
         label(page, name, digit)
-    page.locator("#prediction .labels button").nth(3).click()  # a new label replaces the old one
-    expect(page.locator(SAVED)).to_contain_text("Saved as a 3 in this browser. Your digits: 3.")
+    label_drawing(page, 3)  # a new label replaces the old one
+    expect(page.locator(SAVED)).to_contain_text("Saved as a 3 in this browser (3 so far).")
     page.reload()
-    page.get_by_role("tab", name="Train").click()
+    page.get_by_role("tab", name="Teach").click()
     expect(page.locator(DIGITS)).to_have_count(3)
     labels = page.locator(f"{DIGITS} select")
     assert [select.input_value() for select in labels.all()] == ["7", "4", "3"]
     labels.nth(2).select_option("2")
     page.locator(DIGITS).first.get_by_role("button").click()
-    expect(page.locator(DIGITS)).to_have_count(2)
+    expect(page.locator(f"{DIGITS} select")).to_have_count(2)
     page.reload()
-    page.get_by_role("tab", name="Train").click()
+    page.get_by_role("tab", name="Teach").click()
     expect(page.locator(DIGITS)).to_have_count(2)
     assert [select.input_value() for select in page.locator(f"{DIGITS} select").all()] == ["4", "2"]
     page.once("dialog", lambda dialog: dialog.dismiss())
@@ -81,7 +85,7 @@ def test_labeled_digits_stay_in_the_browser_until_they_are_deleted(page: Page):
     expect(page.locator(DIGITS)).to_have_count(0)
     expect(page.locator("#user-digits .fine-tune")).to_be_disabled()
     page.reload()
-    page.get_by_role("tab", name="Train").click()
+    page.get_by_role("tab", name="Teach").click()
     expect(page.locator("#user-digits .empty")).to_be_visible()
 
 
@@ -97,10 +101,10 @@ def test_labeled_digits_are_downloaded_and_uploaded_again(page: Page, tmp_path: 
     download.value.save_as(file)
     assert [digit.label for digit in parse_user_digits(file.read_bytes())] == [7, 4]
     page.locator(DIGITS).first.get_by_role("button").click()
-    expect(page.locator(DIGITS)).to_have_count(1)
+    expect(page.locator(f"{DIGITS} select")).to_have_count(1)
     upload, notice = page.locator("#user-digits input[type=file]"), page.locator("#user-digits .notice")
     upload.set_input_files(file)
-    expect(page.locator(DIGITS)).to_have_count(2)
+    expect(page.locator(f"{DIGITS} select")).to_have_count(2)
     expect(notice).to_have_text("1 digit was added.")
     hostile = {"format": "mnist-demo digits", "version": 1, "digits": [{"label": "<img src=x>", "strokes": [[[1, 2]]]}]}
     for content, message in (
@@ -112,12 +116,82 @@ def test_labeled_digits_are_downloaded_and_uploaded_again(page: Page, tmp_path: 
         file.write_text(content)
         upload.set_input_files(file)
         expect(notice).to_contain_text(message)
-        expect(page.locator(DIGITS)).to_have_count(2)
+        expect(page.locator(f"{DIGITS} select")).to_have_count(2)
     assert page.locator("img[src=x]").count() == 0
 
 
 def test_invalid_digits_in_the_storage_are_ignored(page: Page):
     page.evaluate("() => localStorage.setItem('mnist_demo.digits', '[{\"label\": 77}]')")
     page.reload()
-    page.get_by_role("tab", name="Train").click()
+    page.get_by_role("tab", name="Teach").click()
     expect(page.locator("#user-digits .empty")).to_be_visible()
+
+
+def store_digits(page: Page) -> None:
+    """Store the drawings of DRAWINGS in the browser, and open Teach."""
+    digits = [
+        {"label": digit, "strokes": [list(map(list, s)) for s in design_strokes(name)]} for name, digit in DRAWINGS
+    ]
+    page.evaluate("(digits) => localStorage.setItem('mnist_demo.digits', JSON.stringify(digits))", digits)
+    page.reload()
+    page.wait_for_selector(READY)
+    page.add_style_tag(content="#banner { display: none !important; }")  # as with MNIST
+    page.evaluate(OBSERVE_SHIFTS)
+    page.get_by_role("tab", name="Teach").click()
+    expect(page.locator(DIGITS)).to_have_count(len(digits))
+
+
+@pytest.mark.slow
+def test_a_deleted_digit_is_restored_in_its_place_and_nothing_moves(page: Page):
+    store_digits(page)
+    page.wait_for_timeout(500)
+    assert sum(page.evaluate("shifts.splice(0)")) <= 0.02
+    labels = page.locator(f"{DIGITS} select")
+    for i in (2, 1):
+        page.get_by_role("button", name=f"Delete digit {i},").click()
+    expect(labels).to_have_count(2)
+    assert [select.input_value() for select in labels.all()] == ["2", "1"]
+    expect(page.locator("#user-digits .slots li").nth(4)).to_have_text("4 ○○○")
+    page.locator(DIGITS).nth(1).get_by_role("button", name="Restore the deleted 4").click()
+    page.locator(DIGITS).nth(0).get_by_role("button", name="Restore the deleted 7").click()
+    expect(labels).to_have_count(4)
+    assert [select.input_value() for select in labels.all()] == ["7", "4", "2", "1"]
+    page.wait_for_timeout(300)
+    assert sum(page.evaluate("shifts.splice(0)")) <= 0.02
+
+
+@pytest.mark.slow
+def test_models_taught_before_train_was_opened_are_listed_there(page: Page):
+    store_digits(page)
+    status, announced = page.locator("#user-digits .status"), page.locator("#user-digits [role=status]")
+    for name in (FINE_TUNED, f"{FINE_TUNED} #2"):
+        page.locator("#user-digits .model").select_option("softmax")
+        page.locator("#user-digits .fine-tune").click()
+        expect(status).to_contain_text(f"{name}: Taught in ")
+        expect(announced).to_have_text(status.inner_text())
+        expect(page.locator("#user-digits .fine-tune")).to_be_enabled()
+        expect(page.locator("#user-digits .model option").first).to_have_text(name)
+    with page.expect_download() as download:
+        page.locator("#user-digits .keep-file").click()
+    assert download.value.suggested_filename == f"{FINE_TUNED} #2.safetensors"
+    page.wait_for_timeout(300)
+    assert sum(page.evaluate("shifts.splice(0)")) <= 0.02
+    page.get_by_role("tab", name="Train").click()
+    expect(page.locator(RUNS)).to_have_count(2)
+    assert [row.locator("td").nth(1).inner_text() for row in page.locator(RUNS).all()] == [
+        f"{FINE_TUNED} #2",
+        FINE_TUNED,
+    ]
+
+
+@pytest.mark.slow
+def test_a_model_that_reads_all_digits_offers_one_that_errs(page: Page):
+    store_digits(page)
+    page.locator("#user-digits .fine-tune").click()
+    expect(page.locator("#user-digits .status")).to_contain_text("sketch read all of your digits before")
+    suggestion = page.locator("#user-digits .suggestion")
+    expect(suggestion).to_have_text(re.compile(r"^Teach \S+, which is wrong about \d of them$"))
+    model = suggestion.inner_text().split()[1].rstrip(",")
+    suggestion.click()
+    expect(page.locator("#user-digits .model")).to_have_value(model)
+    expect(page.locator("#user-digits .status")).to_contain_text(f"{model} + your handwriting: Taught in ")

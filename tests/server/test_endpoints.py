@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 SERVED = {
     "the page, its settings and files; public, read-only": """
         GET /  HEAD /  GET /config  GET /static/{path:path}  GET /assets/{path:path}  GET /favicon.ico  GET /theme.css
-        GET /robots.txt  GET /gradio_api/theme.css  GET /gradio_api/info""",
+        GET /card.png  HEAD /card.png  GET /robots.txt  GET /gradio_api/theme.css  GET /gradio_api/info""",
     "starts Gradio's queue; Gradio requests it at the start": "GET /gradio_api/startup-events",
     "files that a client uploaded, by the hash of their content; no other file and no other host": """
         GET /gradio_api/file={path_or_url:path}  HEAD /gradio_api/file={path_or_url:path}""",

@@ -1,4 +1,5 @@
 import asyncio
+import io
 import re
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from gradio.queueing import Queue
 from gradio.routes import file_upload_statuses
 from gradio.state_holder import SessionState
+from PIL import Image
 
 from mnist_demo.server import gradio_patches
 from mnist_demo.server.gradio_patches import MAX_SESSIONS, MAX_WAITING, Messages, MessagesBySession
@@ -84,8 +86,13 @@ def test_the_progress_of_uploads_that_were_never_sent_is_dropped():
 
 def test_the_head_describes_this_page_and_not_gradio(app_url: str):
     head = httpx.get(app_url).text.partition("</head>")[0]
-    assert "<title>Handwritten digits</title>" in head and 'rel="manifest"' not in head
-    assert len(re.findall('name="description"', head)) == len(re.findall('rel="icon"', head)) == 1
+    tags = re.findall(r'<meta\s+(?:name|property)="([^"]+)"', head)
+    expected = ["description", "og:type", "og:title", "og:description", "og:image", "og:image:alt", "twitter:card"]
+    assert all(tags.count(name) == 1 for name in expected) and tags.count("theme-color") == 2
+    assert head.count("<title>Handwritten digits") == head.count('rel="icon"') == 1 and 'rel="manifest"' not in head
     assert not re.search(r"<meta[^>]*gradio", head, re.IGNORECASE)
     icon = httpx.get(f"{app_url}favicon.ico")
     assert icon.headers["content-type"].startswith("image/svg") and b"<svg" in icon.content
+    (card,) = re.findall(r'property="og:image" content="([^"]+)"', head)
+    assert card == f"{app_url}card.png"
+    assert Image.open(io.BytesIO(httpx.get(card).content)).size == (1200, 630)

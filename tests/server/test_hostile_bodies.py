@@ -163,7 +163,7 @@ def test_models_are_private_to_their_session_and_outlast_many_other_sessions(ser
     protocol = server.protocol
     with server.client() as client:
         trained = run_event(client, protocol.training("owner", "softmax", epochs=1))
-        key = re.search(r'"key":"([^"]+/softmax, yours 1[^"]*)"', trained)[1]  # type: ignore[index]
+        key = re.search(r'"key":"([^"]+/softmax #1[^"]*)"', trained)[1]  # type: ignore[index]
         for i in range(MAX_STATES + 1):
             assert "yours" not in run_event(client, protocol.update_choices(f"other {i}"))
         own = run_event(client, protocol.update_choices("owner", key))

@@ -6,14 +6,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import serve_app
+from tests.conftest import FEW_DIGITS, serve_app
 from tests.nginx import documented, run_nginx
 from tests.protocol import DRAWING, EVENTS, JOIN, PREDICT, SEVEN, Protocol
 
 
 @pytest.mark.slow
 def test_two_processes_behind_nginx_predict_and_train(tmp_path: Path):
-    with serve_app("synthetic") as one, serve_app("synthetic") as two:
+    with serve_app("synthetic", program=FEW_DIGITS) as one, serve_app("synthetic", program=FEW_DIGITS) as two:
         hosts = [app.split("/")[2] for app in (one, two)]
         with run_nginx(tmp_path, documented(0), one, two) as port:
             address = f"http://127.0.0.1:{port}/"
@@ -34,10 +34,10 @@ def test_two_processes_behind_nginx_predict_and_train(tmp_path: Path):
             with client(trainer) as each:
                 assert each.post(JOIN, json=Protocol.of(address).training("me", "softmax", epochs=2)).is_success
                 text = each.get(EVENTS, params={"session_hash": "me"}).text
-                key = re.search(r'"key":"([^"]+/softmax, yours 1[^"]*)"', text)
+                key = re.search(r'"key":"([^"]+/softmax #1[^"]*)"', text)
                 assert key and "process_completed" in text
                 own = {"strokes": SEVEN, "model": key[1]}
-                assert each.post(PREDICT, json=own).json()["model"].startswith("softmax, yours 1")
+                assert each.post(PREDICT, json=own).json()["model"].startswith("softmax #1")
             with client(other) as each:
                 response = each.post(PREDICT, json=own).json()
             assert response["model"] == "sketch" and "no longer available" in response["notice"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mnist_demo import plots
 from mnist_demo.classifier import DEFAULT_MODEL, Classifier
 from mnist_demo.data import Dataset
 from mnist_demo.data.pen_digits import PEN_DIGITS_FILE, PenDigit
@@ -63,9 +64,41 @@ def test_the_grid_has_digits_counts_and_accuracy(tab: BrowseTab, synthetic: Data
     assert grid["counts"]["show"] == {"all": 200, "right": 200 - len(incorrect), "wrong": len(incorrect)}
     assert grid["counts"]["truth"][""] == len(incorrect) and grid["count"] == len(incorrect) and grid["pages"] == 1
     assert grid["query"] == {"show": "wrong"}  # there is no page 7
-    assert f"softmax: {200 - len(incorrect)} of 200 correct" in grid["summary"] and grid["notice"] == ""
+    assert grid["summary"] == f"softmax: {len(incorrect)} of 200 wrong" and grid["notice"] == ""
+    assert grid["details"] == f"{100 - len(incorrect) / 2:.2f}% correct · synthetic digits, test set"
+    assert grid["wrong"] == len(incorrect) and grid["comparison"] is None and grid["other_predictions"] is None
     assert grid["confusion"][labels[incorrect[0]]][predictions[incorrect[0]]] > 0
-    assert sum(correct for correct, _ in grid["per_class"]) == 200 - len(incorrect)
+    assert sum(grid["confusion"][digit][digit] for digit in range(10)) == 200 - len(incorrect)
+
+
+@pytest.mark.parametrize(
+    ("query", "summary"),
+    [
+        ({}, "softmax: {wrong} of 200 wrong"),
+        ({"show": "right"}, "softmax: {count} of 200 correct"),
+        ({"truth": "4"}, "softmax: {count} 4s"),
+        ({"truth": "4", "show": "wrong"}, "softmax: {count} of {fours} 4s wrong"),
+        ({"truth": "4", "read": "4"}, "softmax: {count} 4s predicted as 4"),
+        ({"truth": "4", "read": "6", "show": "right"}, "softmax: 0 4s correctly predicted as 6"),
+        ({"read": "3", "show": "wrong"}, "softmax: {count} digits mistaken for 3"),
+        ({"other": "sketch", "compare": "only the other"}, "Only sketch is correct: {count}"),
+    ],
+)
+def test_the_summary_says_which_digits_are_shown(tab: BrowseTab, synthetic: Dataset, query: dict, summary: str):
+    grid = wait_for_response(tab.grid, {"model": "softmax", **query})
+    fours = int((synthetic.test.labels == 4).sum())
+    expected = summary.format(count=f"{grid['count']:,}", wrong=grid["wrong"], fours=fours)
+    assert grid["summary"] == (expected if grid["count"] != 1 else expected.replace("1 digits", "one digit"))
+
+
+def test_a_comparison_counts_both_sides_and_names_the_other_prediction(tab: BrowseTab, synthetic: Dataset):
+    grid = wait_for_response(tab.grid, {"model": "softmax", "other": "sketch", "show": "wrong"})
+    sides = [wait_for_response(tab.grid, {"model": "softmax", "other": "sketch", "compare": side})["count"]
+             for side in ("only this one", "only the other")]  # fmt: skip
+    assert grid["comparison"] == sides and sides[1] > sides[0]
+    sketch = Classifier.load("sketch")
+    expected = [sketch.predict_mnist(synthetic.test.images[row, 0].numpy()).digit for row in grid["rows"]]
+    assert grid["other_predictions"] == expected
 
 
 def test_an_evaluation_reports_its_status_and_is_then_remembered(tab: BrowseTab, monkeypatch: pytest.MonkeyPatch):
@@ -106,9 +139,12 @@ def test_a_digit_has_its_neighbors_and_the_predictions_of_all_models(tab: Browse
     percentages = digit["percentages"]
     assert sum(percentages) == pytest.approx(100, abs=0.5)
     assert percentages.index(max(percentages)) == digit["prediction"] != digit["label"]
+    assert digit["page"] == 0
     unlisted = next(row for row in range(200) if row not in rows)
     alone = tab.digit({"model": "softmax", "show": "wrong", "row": str(unlisted)}, CLIENT)
-    assert (alone["previous"], alone["next"]) == (None, None)
+    assert (alone["previous"], alone["next"], alone["page"]) == (None, None, None)
+    last = wait_for_response(tab.grid, {"page": "1"})["rows"][0]
+    assert tab.digit({"row": str(last)}, CLIENT)["page"] == 1
 
 
 @pytest.mark.parametrize(
@@ -160,8 +196,8 @@ def test_pen_digits_are_a_set_if_their_file_exists(
     grid = wait_for_response(pen_tab.grid, {"set": "pen"})
     assert grid["count"] == len(few_pen_digits)
     assert grid["labels"][:5] == [each.digit for each in few_pen_digits[:5]]
-    assert grid["summary"].endswith("(pen digits; trained on 30 of their 30 writers)")
-    assert wait_for_response(pen_tab.grid, {"set": "pen", "model": "cnn"})["summary"].endswith("(pen digits)")
+    assert grid["details"].endswith(" correct · pen digits; trained on 30 of their 30 writers")
+    assert wait_for_response(pen_tab.grid, {"set": "pen", "model": "cnn"})["details"].endswith(" correct · pen digits")
 
 
 def test_files_contain_the_whole_set_and_the_page_of_digits(tab: BrowseTab):
@@ -172,6 +208,19 @@ def test_files_contain_the_whole_set_and_the_page_of_digits(tab: BrowseTab):
     assert base64.b64decode(image["content"])[:4] == b"\x89PNG" and image["name"].endswith(".png")
     empty = tab.grid_file({"model": "softmax", "show": "right", "truth": "3", "read": "4"}, CLIENT)
     assert empty == {"error": "There is no digit on this page to download."}
+
+
+def test_a_picture_of_the_page_names_the_model_the_set_the_count_and_the_address(
+    tab: BrowseTab, monkeypatch: pytest.MonkeyPatch
+):
+    drawn: dict[str, Any] = {}
+    draw = plots.digit_grid
+    monkeypatch.setattr(plots, "digit_grid", lambda *args, **options: drawn.update(options) or draw(*args, **options))
+    address = "https://example.org/?tab=browse&truth=3&$x" + "y" * 300
+    wait_for_response(tab.grid_file, {"model": "softmax", "truth": "3", "address": address})
+    count = wait_for_response(tab.grid, {"model": "softmax", "truth": "3"})["count"]
+    assert drawn["title"] == f"softmax: {count} 3s (synthetic digits, test set), 1 to {count} of {count}"
+    assert drawn["source"] == address[:200]
 
 
 def test_evaluations_are_dropped_with_their_model(tab: BrowseTab):

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,6 @@ def add_model(tab: DrawTab, name: str, model: torch.nn.Module) -> str:
 def test_the_selected_model_predicts_a_drawing(tab: DrawTab):
     response = tab.predict([{"strokes": SEVEN, "model": "softmax"}])[0]
     assert (response["label"], response["model"], response["notice"]) == ("7", "softmax", "")
-    assert "models" not in response
 
 
 def test_a_batch_of_drawings_gets_the_same_predictions_as_each_alone(tab: DrawTab):
@@ -51,18 +51,17 @@ def test_a_batch_of_drawings_gets_the_same_predictions_as_each_alone(tab: DrawTa
         assert response == expected
 
 
-def test_all_models_predict_on_request(tab: DrawTab):
-    response = tab.predict([{"strokes": SEVEN, "model": "cnn", "all_models": True}])[0]
-    assert [vote["model"] for vote in response["models"]] == tab.models.shared_names()
-    selected = next(vote for vote in response["models"] if vote["model"] == "cnn")
-    assert (selected["label"], selected["note"]) == (response["label"], response["note"])
-
-
 def test_a_session_model_predicts_for_clients_that_know_its_key(tab: DrawTab):
     key = add_model(tab, "softmax, yours 1", tab.models.find("softmax").model)
-    response = tab.predict([{"strokes": SEVEN, "model": key, "all_models": True}])[0]
+    response = tab.predict([{"strokes": SEVEN, "model": key}])[0]
     assert response["model"] == "softmax, yours 1" and response["notice"] == ""
-    assert [vote["model"] for vote in response["models"]] == [*tab.models.shared_names(), "softmax, yours 1"]
+
+
+def test_choices_describe_the_shared_models(tab: DrawTab):
+    choices = {key: name for name, key in tab.models.described_choices()}
+    assert re.fullmatch(r"softmax · no hidden layer · 92\.\d%", choices["softmax"])
+    assert re.fullmatch(r"sketch · 6 convolutions · 99\.\d%", choices["sketch"])
+    assert choices["mlp-128"].startswith("mlp-128 · 1 hidden layer · ")
 
 
 def test_a_model_without_finite_predictions_gives_an_error_and_does_not_affect_others(tab: DrawTab, recipe: Recipe):
@@ -105,7 +104,7 @@ def test_a_photo_is_predicted_and_its_ink_returned(tab: DrawTab, tmp_path: Path)
     path = tmp_path / "seven.png"
     draw_photo("plain 7").save(path)
     response = tab.predict_photo(str(path), "sketch", REQUEST)
-    assert response["label"] == "7" and len(response["models"]) == len(tab.models.shared_names())
+    assert response["label"] == "7" and len(response["votes"]["models"]) == len(tab.models.shared_names())
     drawn, found = np.asarray(Image.open(path)) < 128, decode_png(response["ink"]) < 128
     assert np.mean(drawn == found) > 0.99
 

@@ -6,16 +6,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mnist_demo.classifier import Classifier
 from mnist_demo.data import Dataset
 from mnist_demo.data.synthetic import design_strokes
 from mnist_demo.preprocess.strokes import PEN_WIDTH
-from mnist_demo.ui.explain_panel import MAX_INDEXES, ExplainPanel
+from mnist_demo.ui.explain_panel import MAX_INDEXES, MIN_PERCENTAGE, ExplainPanel
 from mnist_demo.ui.services import Services
 from mnist_demo.ui.services.datasets import Datasets
 from mnist_demo.ui.services.model_store import ModelStore
 from tests.conftest import decode_png
 
 CLIENT = "192.0.2.1"
+PARTS = ["maps", "votes", "nearest", "layers", "variants", "network"]
 SEVEN = [[(5 * x, 5 * y) for x, y in stroke] for stroke in design_strokes("crossed 7")]
 
 
@@ -25,7 +27,7 @@ def panel(services: Services) -> ExplainPanel:
 
 
 def explain(panel: ExplainPanel, **query: Any) -> dict[str, Any]:
-    return panel.explain({"strokes": SEVEN, "model": "softmax", "all": True} | query, CLIENT)
+    return panel.explain({"strokes": SEVEN, "model": "softmax", "parts": PARTS} | query, CLIENT)
 
 
 def find_nearest(panel: ExplainPanel, model: str) -> dict[str, Any]:
@@ -38,11 +40,12 @@ def find_nearest(panel: ExplainPanel, model: str) -> dict[str, Any]:
 @pytest.mark.parametrize("model", ModelStore().shared_names())
 def test_every_model_has_heat_maps_and_activations(panel: ExplainPanel, model: str):
     explanation = explain(panel, model=model)
-    first, second = explanation["maps"]
-    assert first["digit"] == 7 != second["digit"] and first["percentage"].endswith(" %")
-    ink, heat = decode_png(explanation["ink"]) < 255, decode_png(first["heat"])
+    first, *others = explanation["maps"]
+    assert first["digit"] == 7 and all(float(each["percentage"].strip("%")) >= MIN_PERCENTAGE for each in others)
+    ink, heat = decode_png(first["ink"]) < 255, decode_png(first["heat"])
     assert heat.shape == (28, 28, 4) and heat[ink, 3].any() and not heat[~ink, 3].any()
-    assert explanation["layers"] and all(layer["caption"].endswith(".") for layer in explanation["layers"])
+    assert explanation["layers"] and explanation["network"][0][0] == "784 pixels"
+    assert all(len(layer["caption"].split()) <= 20 for layer in explanation["layers"])
     for layer in explanation["layers"]:
         assert decode_png(layer["sprite"]).shape[1] % layer["columns"] == 0 and layer["labels"]
 
@@ -50,12 +53,11 @@ def test_every_model_has_heat_maps_and_activations(panel: ExplainPanel, model: s
 def test_the_nearest_training_digits_follow_when_their_index_is_built(panel: ExplainPanel, synthetic: Dataset):
     assert "busy" in explain(panel)["nearest"]
     nearest = find_nearest(panel, "softmax")
-    assert nearest["caption"] == f"The nearest of 600 {synthetic.name} training digits, compared in its pixels."
+    assert nearest["caption"] == "The 5 of 600 training digits that look most alike to this model"
     assert len(nearest["digits"]) == 5 and any(digit["label"] == 7 for digit in nearest["digits"])
     assert all(digit["differs"] == (digit["label"] != 7) for digit in nearest["digits"])
     known = synthetic.train.images[:, 0].numpy()
     assert all((known == 255 - decode_png(digit["image"])).all((1, 2)).any() for digit in nearest["digits"])
-    assert "hidden layer" in find_nearest(panel, "mlp-128")["caption"]
 
 
 def test_only_the_indexes_used_last_are_kept(panel: ExplainPanel):
@@ -79,8 +81,8 @@ def test_nearest_digits_arrive_for_more_models_than_are_kept(panel: ExplainPanel
 
 def test_a_drawing_is_rotated_thickened_and_not_centered(panel: ExplainPanel):
     def change(**what_if: Any) -> np.ndarray:
-        explanation = panel.explain({"strokes": SEVEN, "model": "softmax", "what_if": what_if}, CLIENT)
-        assert "nearest" not in explanation and explanation["variants"][0]["label"] == "7"
+        explanation = explain(panel, what_if=what_if, parts=["variants"])
+        assert set(explanation) == {"variants"} and explanation["variants"][0]["label"] == "7"
         assert [variant["name"] for variant in explanation["variants"]] == ["as drawn", "changed"]
         return 255 - decode_png(explanation["variants"][1]["image"]).astype(float)
 
@@ -91,12 +93,27 @@ def test_a_drawing_is_rotated_thickened_and_not_centered(panel: ExplainPanel):
     assert np.abs(rotated - clockwise).mean() < 0.5 * np.abs(plain - clockwise).mean()
 
 
+def test_all_models_vote_and_a_visitors_own(panel: ExplainPanel):
+    session = panel.models.session("a page")
+    key = f"{session.token}/softmax, yours 1"
+    session.models[key] = Classifier("softmax, yours 1", panel.models.find("softmax").model)
+    votes = explain(panel, model=key, parts=["votes"])["votes"]
+    assert [vote["model"] for vote in votes["models"]] == [*panel.models.shared_names(), "softmax, yours 1"]
+    assert votes["summary"].split(", ")[0].endswith("say 7")
+
+
+def test_a_blank_drawing_has_only_a_network(panel: ExplainPanel):
+    assert set(explain(panel, strokes=[])) == {"network"}
+
+
 @pytest.mark.parametrize(
     ("query", "response"),
     [
         (None, {"error": "A query must be an object with strokes and model; got NoneType."}),
         ({"strokes": "7"}, {"error": "Strokes must be a list of strokes, each a list of (x, y); got str."}),
         ({"strokes": []}, {}),
+        ({"parts": None}, {}),
+        ({"parts": [["maps"], 7, "unknown"]}, {}),
         ({"what_if": {"rotation": "left"}}, {"error": "rotation must be a number; got str."}),
         ({"what_if": {"pen_width": True}}, {"error": "pen_width must be a number; got bool."}),
         ({"what_if": {"pen_width": 900}}, {"error": "pen_width is 900; it must be from 1 to 8 pixels."}),
@@ -105,7 +122,7 @@ def test_a_drawing_is_rotated_thickened_and_not_centered(panel: ExplainPanel):
     ],
 )
 def test_bad_queries_and_blank_drawings_are_not_explained(panel: ExplainPanel, query: Any, response: dict):
-    query = {"strokes": SEVEN, "model": "softmax"} | query if isinstance(query, dict) else query
+    query = {"strokes": SEVEN, "model": "softmax", "parts": ["variants"]} | query if isinstance(query, dict) else query
     assert panel.explain(query, CLIENT) == response
 
 

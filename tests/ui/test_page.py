@@ -12,7 +12,7 @@ from mnist_demo.ui.services.datasets import Datasets, Loaded
 from tests.conftest import run_async
 
 ELEMENTS = (
-    *("title", "banner", "retry", "draw-tab", "browse-tab", "train-tab"),
+    *("title", "banner", "retry", "draw-tab", "browse-tab", "train-tab", "teach-tab"),
     *("pad", "prediction", "draw-model", "explanation", "photo", "photo-prediction", "digit-browser"),
     *("recipe", "recipe-summary", "hyperparameters", "batch", "start", "stop", "upload"),
     *("training-monitor", "user-digits"),
@@ -30,7 +30,7 @@ def test_the_page_has_the_elements_that_its_scripts_use_before_the_dataset_is_lo
     page = run_async(build())
     ids = {component["props"].get("elem_id") for component in page.blocks.config["components"]}
     assert set(ELEMENTS) <= ids
-    assert [route.path for route in page.routes] == [PREDICT_PATH]
+    assert [route.path for route in page.routes] == [PREDICT_PATH, "/card.png"]
     assert all(path.is_file() for path in page.style["css_paths"])
     assert services.datasets.loaded is None and services.train_seconds == 5
 
@@ -48,7 +48,8 @@ def test_the_banner_says_why_synthetic_digits_replace_mnist(tmp_path: Path, synt
     data.loaded = Loaded(synthetic, "No mirror has it.")
     box, text, retry = Banner(Services(data)).update()
     assert box.visible and retry.visible
-    assert text.startswith("**These are synthetic digits, not MNIST.**") and "No mirror has it." in text
+    assert text.startswith("**MNIST is missing here, so these digits are computer-made.**")
+    assert "No mirror has it." in text
     assert all(name in text for name in MNIST_FILES) and str(tmp_path) not in text
 
 

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 import torch
 
 from mnist_demo.checkpoints import load_checkpoint, to_bytes
-from mnist_demo.data.synthetic import synthetic_paths
+from mnist_demo.data.non_digits import scribble
+from mnist_demo.data.synthetic import design_strokes, synthetic_paths
 from mnist_demo.personalize.finetune import FinetuneSettings
 from mnist_demo.personalize.user_digits import MAX_BYTES, MAX_DIGITS, UserDigit, dump_user_digits, parse_user_digits
 from mnist_demo.ui import personalize_panel
@@ -58,31 +60,33 @@ def upload(folder: Path, content: str) -> dict[str, str]:
 
 
 def finetune(panel: PersonalizePanel, query: Any, key: str = "softmax", request: Any = REQUEST) -> Iterator[dict]:
-    return panel.finetune(key, SimpleNamespace(_data=query), request)  # type: ignore[arg-type]
+    data = query | {"model": key} if isinstance(query, dict) else query
+    return panel.finetune(SimpleNamespace(_data=data), request)  # type: ignore[arg-type]
 
 
 def test_a_finetuned_copy_becomes_a_model_of_the_session(panel: PersonalizePanel, uploads: Path):
     before = panel.models.find("softmax").model.state_dict()["1.weight"].clone()
     last = list(finetune(panel, upload(uploads, dump_user_digits(draw_digits()))))[-1]
-    assert last["status"].startswith("softmax, yours 1 (fine-tuned): Fine-tuned in ") and last["done"]
+    assert last["status"].startswith("softmax + your handwriting: Taught in ") and last["done"]
     assert last["measured_steps"] == list(range(0, 151, 15)) and last["steps"] == 150
     assert len(last["held_out_predictions"]) == 4 and len(last["user_accuracy"]) == len(last["test_accuracy"]) == 11
     (held_out, _, _), (fitted, first, after), (test, accuracy, change) = last["table"]
-    assert "trained without it" in held_out and "trained on all of them" in fitted
+    assert (held_out, fitted) == ("Your digits, held out", "Your digits, after")
     assert first.endswith(" of 4") and after == "4 of 4"
-    assert test == f"The test set of {panel.datasets.get().name}"
-    assert accuracy.endswith(" %") and change.endswith(" points)")
-    assert panel.models.choices("a page")[0] == ("softmax, yours 1 (fine-tuned)", last["key"])
+    assert test == f"{panel.datasets.get().name}, test digits"
+    assert accuracy.endswith("%") and re.fullmatch(r"[\d.]+% \([+-]\d+\.\d\d\)", change)
+    assert panel.models.choices("a page")[0] == ("softmax + your handwriting", last["key"])
     assert torch.equal(panel.models.find("softmax").model.state_dict()["1.weight"], before)
     assert not torch.equal(panel.models.find(last["key"]).model.state_dict()["1.weight"], before)
 
 
 def test_a_finetuned_model_joins_the_runs_of_its_session(panel: PersonalizePanel, uploads: Path):
     last = list(finetune(panel, upload(uploads, dump_user_digits(draw_digits()))))[-1]
-    run = panel.add_run(last, REQUEST)
-    assert run["key"] == last["key"] and run["keys"] == [last["key"]]
-    assert run["name"] == "softmax, yours 1 (fine-tuned)" and run["reached_goal"] == ""
-    assert run["status"] == "softmax, yours 1 (fine-tuned) is ready: select it in Draw or Browse."
+    state = panel.add_run(last, REQUEST)
+    (run,) = state["runs"]
+    assert run["key"] == state["key"] == last["key"] and run["name"] == "softmax + your handwriting"
+    assert state["status"] == "softmax + your handwriting is ready: select it in Draw or Browse."
+    assert f"Taught in {run['seconds']}." in last["status"]  # without the seconds of softmax itself
     assert panel.add_run(last, make_request("another page")) == gr.skip()
 
 
@@ -100,7 +104,7 @@ def test_a_finetuned_model_is_finetuned_again_from_its_base_model(
     assert second["user_accuracy"] == first["user_accuracy"]  # a model that was trained on the digits knows them
     assert second["table"] == first["table"]
     classifier = panel.models.find(second["key"])
-    assert classifier.name == "softmax, yours 2 (fine-tuned)" and classifier.metadata
+    assert classifier.name == "softmax + your handwriting #2" and classifier.metadata
     file = tmp_path / "mine.safetensors"
     file.write_bytes(to_bytes(classifier.model, classifier.metadata))
     _, metadata = load_checkpoint(file)
@@ -115,6 +119,62 @@ def test_finetuning_an_uploaded_model_again_warns_that_the_digits_may_not_test_i
     panel.models.session("a page").base_models.clear()  # as of an upload
     last = list(finetune(panel, query, first["key"]))[-1]
     assert last["status"].endswith("digits that it was trained on then do not test it.")
+
+
+def count_read(panel: PersonalizePanel, key: str, digits: list[UserDigit]) -> int:
+    """Count the digits that the page's Draw tab would read as their labels."""
+    predictions = [panel.models.find(key).predict_strokes(digit.strokes) for digit in digits]
+    return sum(each.is_digit and each.digit == one.label for each, one in zip(predictions, digits, strict=True))
+
+
+def test_a_digit_that_the_model_refuses_is_not_read(panel: PersonalizePanel, uploads: Path):
+    rng, sketch = np.random.default_rng(0), panel.models.find("sketch")
+    refused: list[UserDigit] = []
+    read: list[UserDigit] = []
+    while len(refused) < 10 or len(read) < 2:
+        seven = UserDigit.check([add_waves(path, rng) for path in design_strokes("plain 7")], 7)
+        prediction = sketch.predict_strokes(seven.strokes)
+        if prediction.digit == 7:  # the best guess
+            (read if prediction.is_digit else refused).append(seven)
+    digits = refused[:10] + read[:2]
+    last = list(finetune(panel, upload(uploads, dump_user_digits(digits)), "sketch"))[-1]
+    (_, held_out, _), (_, fitted, after), _ = last["table"]
+    assert held_out == fitted == "2 of 12"
+    assert after == f"{count_read(panel, last['key'], digits)} of 12"
+    assert last["suggestion"] == {}
+
+
+def add_waves(path: Any, rng: np.random.Generator) -> Any:
+    points = np.array(path, float)
+    along = np.linspace(0, 1, 40) * (len(points) - 1)
+    line = np.stack([np.interp(along, range(len(points)), points[:, axis]) for axis in (0, 1)], axis=1)
+    return (line + rng.uniform(2, 14) * np.sin(along[:, None] * rng.uniform(5, 30) + rng.uniform(0, 6, 2))).tolist()
+
+
+def test_taught_scribbles_are_counted_as_they_are_read_afterwards(panel: PersonalizePanel, uploads: Path):
+    rng = np.random.default_rng(1)
+    scribbles = [UserDigit.check(scribble(rng), 3) for _ in range(12)]
+    last = list(finetune(panel, upload(uploads, dump_user_digits(scribbles)), "sketch"))[-1]
+    (_, before, held_out), (_, _, after), _ = last["table"]
+    assert before == f"{count_read(panel, 'sketch', scribbles)} of 12" and held_out != "12 of 12"
+    assert after == f"{count_read(panel, last['key'], scribbles)} of 12" != "12 of 12"
+    assert not panel.models.find(last["key"]).predict_strokes(scribble(rng)).is_digit
+
+
+def test_a_model_that_reads_all_digits_is_said_and_one_that_errs_is_offered(panel: PersonalizePanel, uploads: Path):
+    sketch = panel.models.find("sketch")
+    digits = [digit for digit in draw_digits(30) if count_read(panel, sketch.name, [digit])]
+    last = list(finetune(panel, upload(uploads, dump_user_digits(digits)), "sketch"))[-1]
+    assert last["status"].endswith("sketch read all of your digits before, so it had nothing to learn.")
+    weaker = last["suggestion"]["model"]
+    wrong = len(digits) - count_read(panel, weaker, digits)
+    assert wrong and last["suggestion"]["text"] == f"wrong about {wrong} of them"
+
+
+def test_the_models_to_teach_include_those_of_the_session(panel: PersonalizePanel, uploads: Path):
+    last = list(finetune(panel, upload(uploads, dump_user_digits(draw_digits()))))[-1]
+    assert panel.update_choices(REQUEST)["choices"][0] == ("softmax + your handwriting", last["key"])
+    assert last["key"] not in str(panel.update_choices(make_request("another page")))
 
 
 @pytest.mark.parametrize("query", [None, [], {}, {"path": 7}, {"content": "[]"}])

@@ -62,10 +62,10 @@ def test_a_single_drawing_is_predicted_before_most_of_a_busy_client():
 
 
 def test_long_work_is_predicted_alone_in_another_thread():
-    drawings = [{"all_models": True}, "x" * LONG_BYTES, {"all_models": True}, ["x" * LONG_BYTES]]
+    drawings = ["x" * LONG_BYTES, ["x" * LONG_BYTES]]
     model = Model()
     assert [response.json()["prediction"] for response in post(model, drawings)] == drawings
-    assert [len(batch) for batch in model.batches] == [1, 1, 1, 1] and model.threads == {"AnyIO worker thread"}
+    assert [len(batch) for batch in model.batches] == [1, 1] and model.threads == {"AnyIO worker thread"}
 
 
 def test_every_request_ends_if_the_prediction_fails():

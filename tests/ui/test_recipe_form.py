@@ -3,10 +3,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from mnist_demo.classifier import Classifier
 from mnist_demo.data import Dataset
-from mnist_demo.recipes import RECIPES
-from mnist_demo.ui.recipe_form import parse_values, recipe_values, show_batch
-from tests.conftest import decode_png
+from mnist_demo.recipes import RECIPES, Recipe
+from mnist_demo.ui.recipe_form import card, parse_number, parse_values, recipe_values, show_batch
+from tests.conftest import decode_png, make_metadata
 
 
 def test_a_recipes_own_values_do_not_change_it(synthetic: Dataset):
@@ -19,9 +20,9 @@ def test_a_recipes_own_values_do_not_change_it(synthetic: Dataset):
 @pytest.mark.parametrize(
     ("name", "batch_size", "caption", "columns", "rows"),
     [
-        ("cnn", 100, "A batch as the model will see it: 100 training digits", 35, 3),
-        ("cnn", 2000, "The first 400 of a batch as the model will see it: 2,000 training digits", 35, 12),
-        ("mlp-512-augmented", 20, "20 training digits, half of them augmented copies of the others", 10, 2),
+        ("cnn", 100, "One training step: these 100 digits", 35, 3),
+        ("cnn", 2000, "One training step: these 2,000 digits (the first 400)", 35, 12),
+        ("mlp-512-augmented", 20, "these 20 digits, half of them augmented copies of the others", 10, 2),
     ],
 )
 def test_the_batch_is_shown_as_the_model_will_see_it(
@@ -35,3 +36,20 @@ def test_the_batch_is_shown_as_the_model_will_see_it(
     known = many.train.images[:, 0].numpy()
     is_known = [bool((known == cell).all((1, 2)).any()) for cell in cells[: min(batch_size, 400)]]
     assert is_known == ([True] * 10 + [False] * 10 if recipe.augmentation else [True] * len(is_known))
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [("0,1", 0.1), ("0.1", 0.1), (" 12 ", 12), ("0,125", 0.125), ("1e-3", 0.001), ("2,5", 2.5), ("1.5,2", None)],
+)
+def test_a_decimal_comma_means_what_a_decimal_point_does(synthetic: Dataset, typed: str, number: float | None):
+    assert parse_number(typed) == number
+    values = recipe_values(RECIPES["softmax"]) | {"lr": typed}
+    recipe, _, problems = parse_values("softmax", values, synthetic)
+    assert recipe.lr == number if number else problems == {"lr": "Enter a number."}
+
+
+def test_the_figures_of_a_card_are_those_of_its_checkpoint(recipe: Recipe):
+    classifier = Classifier("fast", recipe.build(), make_metadata(recipe))
+    assert card("fast", classifier) == "fast\ntrained in 1.2 s: 50.00%"
+    assert card("mlp-512", None) == "mlp-512\nNetwork with 1 hidden layer"

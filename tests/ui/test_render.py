@@ -7,6 +7,7 @@ import pytest
 
 from mnist_demo.classifier import BLANK, Prediction
 from mnist_demo.data.synthetic import synthetic_digits
+from mnist_demo.models import build_model
 from mnist_demo.ui import render
 from mnist_demo.ui.services.jobs import AccuracyPoint
 from tests.conftest import decode_png
@@ -16,9 +17,9 @@ IMAGES, LABELS = synthetic_digits(45, seed=3)
 
 def test_a_prediction_has_its_label_percentages_and_image():
     rendered = render.prediction(Prediction(3, [0.02, 0.0, 0.0, 0.915, 0.0, 0.065, 0.0, 0.0, 0.0, 0.0], IMAGES[3]))
-    assert (rendered["label"], rendered["note"], rendered["digit"]) == ("3", "91.5 %", 3)
+    assert (rendered["label"], rendered["note"], rendered["digit"]) == ("3", "91.5%", 3)
     assert rendered["is_digit"] is True
-    assert rendered["percentages"] == [2.0, 0.0, 0.0, 91.5, 0.0, 6.5, 0.0, 0.0, 0.0, 0.0]
+    assert rendered["percentages"] == [2.0, 0.0, 0.0, 91.5, 0.0, 6.5, 0.0, 0.0, 0.0, 0.0, 0.0]
     assert base64.b64decode(rendered["image"]) == IMAGES[3].tobytes()
 
 
@@ -29,14 +30,36 @@ def test_a_blank_drawing_has_no_prediction():
 
 
 @pytest.mark.parametrize(
-    ("is_multiple", "note"), [(False, "This does not look like a digit"), (True, "One digit at a time")]
+    ("is_multiple", "label", "note"), [(False, "3", "Not a digit?"), (True, "?", "I see more than one digit")]
 )
-def test_a_non_digit_has_a_note_and_its_best_guess(is_multiple: bool, note: str):
+def test_a_non_digit_has_a_note_and_its_best_guess(is_multiple: bool, label: str, note: str):
     prediction = Prediction(3, [0.1, 0.0, 0.0, 0.9, *[0.0] * 6], IMAGES[3], 0.2, False, is_multiple)
     rendered = render.prediction(prediction)
-    assert (rendered["label"], rendered["note"], rendered["is_digit"]) == ("3", note, False)
-    assert rendered["percentages"][3] == 90.0
-    assert render.model_vote("cnn", prediction) == {"model": "cnn", "label": "3", "note": note}
+    assert (rendered["label"], rendered["note"], rendered["is_digit"]) == (label, note, False)
+    assert (rendered["percentages"][3], rendered["percentages"][10]) == (18.0, 80.0)  # scaled by its score
+    assert render.model_vote("cnn", prediction) == {"model": "cnn", "label": label, "note": note}
+
+
+def test_the_eleven_percentages_sum_to_100():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        probabilities = rng.dirichlet([0.1] * 10).tolist()
+        percentages = render.percentages(Prediction(0, probabilities, IMAGES[0], float(rng.uniform())))
+        assert len(percentages) == 11 and round(sum(percentages), 6) == 100 and min(percentages) >= 0
+
+
+def test_votes_are_counted():
+    seven, two = (Prediction(digit, np.eye(10)[digit].tolist(), IMAGES[0]) for digit in (7, 2))
+    blot = Prediction(7, seven.probabilities, IMAGES[0], 0.1, False)
+    votes = render.votes({"a": seven, "b": seven, "c": two, "d": blot})
+    assert votes["summary"] == "2 say 7, 1 says 2, 1 says not a digit"
+    assert [vote["model"] for vote in votes["models"]] == ["a", "b", "c", "d"]
+
+
+def test_a_network_is_shown_as_boxes():
+    boxes = render.network_boxes(build_model("conv5 16, conv5 32, linear"))
+    assert boxes[0] == ["784 pixels", ""] and boxes[1] == ["16 maps", "5x5, max pooling, ReLU"]
+    assert [title for title, _ in boxes] == ["784 pixels", "16 maps", "32 maps", "10 outputs"]
 
 
 def test_a_sprite_has_each_image_in_its_cell():

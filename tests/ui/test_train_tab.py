@@ -1,3 +1,4 @@
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from mnist_demo.data import Dataset
 from mnist_demo.data.pen_digits import PEN_DIGITS_FILE, PenDigit
 from mnist_demo.recipes import RECIPES
 from mnist_demo.ui import train_tab
-from mnist_demo.ui.recipe_form import parse_values, recipe_values
+from mnist_demo.ui.recipe_form import LABELS, parse_values, recipe_values
 from mnist_demo.ui.services import Services, jobs
 from mnist_demo.ui.services.datasets import Datasets, Loaded
 from mnist_demo.ui.services.jobs import NOTHING_LEARNED, TrainingJob
@@ -65,13 +66,15 @@ def update_form(tab: TrainTab, name: str, filled: str = "", **values: Any) -> li
 
 def test_a_training_reports_its_progress_and_adds_a_model(tab: TrainTab, synthetic: Dataset):
     last = list(run(tab, lr=0.2, seed=3))[-1]
-    assert last["status"].startswith("Finished after ") and last["status"].endswith(" images/s.")
-    assert last["name"] == f"softmax, yours 1 ({synthetic.name})" and last["changes"] == "lr 0.2, epochs 2, seed 3"
+    assert re.fullmatch(r"Done in \d+\.\d s: \d+\.\d\d% of the test digits correct\.", last["status"])
+    (added,) = last["runs"]
+    assert added["name"] == f"softmax #1 ({synthetic.name})" and added["changes"] == "lr 0.2, epochs 2, seed 3"
     assert last["curves"]["steps"] == list(range(1, 13)) and last["epochs"] == 2 and last["steps_per_epoch"] == 6
-    assert last["accuracy"].endswith(" %") and float(last["seconds"]) >= 0 and last["keys"] == [last["key"]]
+    assert added["accuracy"] in last["status"] and f"in {added['seconds']}:" in last["status"]
+    assert added["key"] == last["key"]
     assert len(last["sample"]["labels"]) == len(last["predictions"]) == 24
     assert last["drawing"].startswith("data:image/png") and last["drawing_prediction"][0] in range(10)
-    assert tab.models.choices("a page")[0] == (last["name"], last["key"])
+    assert tab.models.choices("a page")[0] == (added["name"], added["key"])
     assert tab.models.find(last["key"]).metadata.seed == 3  # type: ignore[union-attr]
 
 
@@ -92,8 +95,12 @@ def test_the_first_status_precedes_the_first_step(tab: TrainTab, monkeypatch: py
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("lr", 0, "lr, the learning rate, must be a number above 0; got 0."),
-        ("lr", -1, "lr, the learning rate, must be a number above 0; got -1."),
+        ("lr", 0, "Learning rate must be a number above 0; got 0."),
+        ("lr", "-1", "Learning rate must be a number above 0; got -1."),
+        ("lr", "1,000", "Write 1000, or use a decimal point."),
+        ("lr", "0,1,2", "Enter a number."),
+        ("lr", "", "Enter a number."),
+        ("batch_size", "2,000", "Write 2000, or use a decimal point."),
         ("lr", None, "Enter a number."),
         ("lr", "fast", "Enter a number."),
         ("lr", float("nan"), "Enter a number."),
@@ -102,19 +109,19 @@ def test_the_first_status_precedes_the_first_step(tab: TrainTab, monkeypatch: py
         ("optimizer", ["SGD"], "Unknown optimizer list; choose from: SGD; Adam; AdamW."),
         ("optimizer", "x" * 1000, f"Unknown optimizer '{'x' * 40}'; choose from: SGD; Adam; AdamW."),
         ("augmentation", {}, "Unknown augmentation dict; choose from: none;"),
-        ("epochs", 0, "epochs must be a whole number of at least 1; got 0."),
-        ("epochs", 2.5, "epochs must be a whole number of at least 1; got 2.5."),
-        ("epochs", 1e300, "epochs must be at most 1,000 on this page; got 1"),
+        ("epochs", 0, "Epochs must be a whole number of at least 1; got 0."),
+        ("epochs", 2.5, "Epochs must be a whole number of at least 1; got 2.5."),
+        ("epochs", 1e300, "Epochs must be at most 1,000 on this page; got 1"),
         ("epochs", float("inf"), "Enter a number."),
         ("epochs", float("nan"), "Enter a number."),
         ("batch_size", 601, "600 training digits are too few"),
-        ("batch_size", 1e9, "batch_size must be at most 2,000 on this page"),
+        ("batch_size", 1e9, "Batch size must be at most 2,000 on this page"),
         ("batch_size", True, "Enter a number."),
-        ("momentum", 1, "momentum must be at least 0 and below 1; got 1."),
+        ("momentum", 1, "Momentum must be at least 0 and below 1; got 1."),
         ("train_fraction", 0, "The percentage must be above 0 and at most 100; got 0."),
         ("train_fraction", 150, "The percentage must be above 0 and at most 100; got 150."),
-        ("seed", -1, "seed must be a whole number from 0 to"),
-        ("seed", 1.5, "seed must be a whole number from 0 to"),
+        ("seed", -1, "Seed must be a whole number from 0 to"),
+        ("seed", 1.5, "Seed must be a whole number from 0 to"),
         ("optimizer", "LBFGS", "Unknown optimizer 'LBFGS'; choose from: SGD; Adam; AdamW."),
         ("augmentation", "<b>", "Unknown augmentation '<b>'; choose from: none;"),
     ],
@@ -125,11 +132,12 @@ def test_a_bad_value_is_reported_at_its_field_and_prevents_a_training(
     values = recipe_values(RECIPES["softmax"]) | {field: value}
     _, _, problems = parse_values("softmax", values, synthetic)
     assert list(problems) == [field] and message in problems[field]
-    _, *updates = update_form(tab, "softmax", **{field: value})
+    _, *updates, summary, _, _, start = update_form(tab, "softmax", **{field: value})
     fields = dict(zip(values, updates, strict=False))
     assert fields[field]["info"] == problems[field] and fields[field]["elem_classes"] == ["problem"]
     assert [name for name in values if fields[name]["elem_classes"]] == [field]
-    assert updates[-1].interactive is False
+    assert start.interactive is False and summary.startswith("**Start is off:** ") and message in summary
+    assert start.value == "▶ Train" and LABELS.get(field, field).split(",")[0].lower() in summary.lower()
     with pytest.raises(gr.Error) as error:
         list(run(tab, **{field: value}))
     assert message in str(error.value)
@@ -151,23 +159,25 @@ def test_good_values_change_the_recipe(tab: TrainTab, synthetic: Dataset):
     assert recipe.augmentation and recipe.diff(RECIPES["softmax"]).keys() == {
         *("lr", "optimizer", "batch_size", "epochs", "weight_decay", "train_fraction", "augmentation")
     }
-    *_, summary, batch, start = update_form(tab, "softmax", **values)
-    assert "AdamW 0.5" in summary and "50 % of the digits" in summary and start.interactive is True
-    assert ": 50 training digits, half of them augmented copies" in batch
+    *_, summary, batch, architecture, start = update_form(tab, "softmax", **values)
+    assert "AdamW 0.5" in architecture and "50% of the digits" in architecture and start.interactive is True
+    assert summary == "No hidden layer, 7,850 weights. 3 passes over 300 digits."
+    assert "One training step: these 50 digits, half of them augmented copies" in batch
 
 
 def test_a_selected_recipe_fills_the_form_with_a_summary_and_a_batch(tab: TrainTab):
-    filled, *fields, summary, batch, start = update_form(tab, "cnn", filled="fast")
+    filled, *fields, summary, batch, architecture, start = update_form(tab, "cnn", filled="fast")
     assert filled == "cnn"
     assert [field.get("value") for field in fields] == list(recipe_values(RECIPES["cnn"]).values())
-    assert summary.startswith("**784 pixels → 16 maps (5x5), max pooling, ReLU → 32 maps")
-    assert "28,938 parameters" in summary and "of training here" in summary and start.interactive
-    assert batch.startswith("<figure>") and "A batch as the model will see it: 100 training digits<" in batch
+    assert summary.startswith("Convolutional network, 28,938 weights. 10 passes over 600 digits.")
+    assert architecture.startswith("<ol><li>784 pixels</li><li>16 maps (5x5), max pooling, ReLU</li><li>32 maps")
+    assert re.fullmatch(r"▶ Train, about [\d.]+ (s|min)", start.value) and start.interactive
+    assert batch.startswith("<figure>") and "One training step: these 100 digits<" in batch
 
 
 def test_recipes_with_missing_data_are_offered_with_the_reason(tab: TrainTab, pen_tab: TrainTab):
     assert ("sketch (needs the pen digits)", "sketch") in tab.choices()
-    *_, summary, _, start = update_form(tab, "sketch", filled="fast")
+    *_, summary, _, _, start = update_form(tab, "sketch", filled="fast")
     assert "not in the data folder" in summary and start.interactive is False
     with pytest.raises(gr.Error, match="not in the data folder"):
         list(run(tab, "sketch"))
@@ -181,7 +191,7 @@ def test_values_of_another_recipe_are_ignored(tab: TrainTab):
         pass
     tab.stop(REQUEST)
     last = list(states)[-1]
-    assert last["name"].startswith("mlp-512") and last["changes"] == ""
+    assert last["runs"][0]["name"].startswith("mlp-512") and last["runs"][0]["changes"] == ""
 
 
 def test_a_recipe_trains_on_pen_digits_and_keeps_their_images(

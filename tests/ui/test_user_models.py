@@ -37,21 +37,21 @@ def test_a_model_is_downloaded_and_uploaded_again(user_models: UserModels, key: 
     _, metadata = load_checkpoint(path)
     assert metadata == user_models.models.find(key).metadata
     state = user_models.upload(str(path), REQUEST)
-    assert state["name"] == "softmax, yours 2 (uploaded)" and state["keys"] == [key, state["key"]]
-    assert state["status"] == "softmax, yours 2 (uploaded) is ready: select it in Draw or Browse."
-    original = user_models.describe(user_models.models.session("a page"), key)
-    assert {name: state[name] for name in ("accuracy", "changes", "seconds")}.items() <= original.items()
-    assert state["changes"] == "epochs 2, seed 3"
+    assert state["status"] == "softmax #2 (uploaded) is ready: select it in Draw or Browse."
+    uploaded, original = state["runs"]  # newest first
+    assert uploaded["name"] == "softmax #2 (uploaded)" and (uploaded["key"], original["key"]) == (state["key"], key)
+    assert all(uploaded[name] == original[name] for name in ("accuracy", "changes", "seconds"))
+    assert original["changes"] == "epochs 2, seed 3"
 
 
 def test_a_description_has_what_the_list_of_runs_shows(user_models: UserModels, key: str):
-    assert user_models.describe(user_models.models.session("a page"), key) == {
+    (run,) = user_models.list_runs(user_models.models.session("a page"), key)["runs"]
+    assert run == {
         "key": key,
-        "keys": [key],
-        "name": "softmax, yours 1 (synthetic digits)",
+        "name": "softmax #1 (synthetic digits)",
         "changes": "epochs 2, seed 3",
-        "accuracy": "50.00 %",
-        "seconds": "1.2",
+        "accuracy": "50.00%",
+        "seconds": "1.2 s",
     }
 
 
@@ -59,8 +59,8 @@ def test_an_unknown_recipe_is_described_without_changes(user_models: UserModels)
     recipe = Recipe("unknown", network="784-10", lr=0.5)
     session = user_models.models.session("a page")
     key = session.add(recipe.build(), make_metadata(recipe), "uploaded")
-    description = user_models.describe(session, key)
-    assert description["name"] == "unknown, yours 1 (uploaded)" and description["changes"] == "seed 3"
+    (run,) = user_models.list_runs(session, key)["runs"]
+    assert run["name"] == "unknown #1 (uploaded)" and run["changes"] == "seed 3"
 
 
 def test_a_file_that_is_not_a_checkpoint_is_refused_without_its_path(user_models: UserModels, tmp_path: Path):
@@ -81,7 +81,7 @@ def test_a_long_recipe_name_is_cut(user_models: UserModels, tmp_path: Path):
     path = tmp_path / "long.safetensors"
     recipe = Recipe("<img src=x>" * 1000, network="784-10")
     save_checkpoint(path, recipe.build(), make_metadata(recipe))
-    assert len(user_models.upload(str(path), REQUEST)["name"]) < 80
+    assert len(user_models.upload(str(path), REQUEST)["runs"][0]["name"]) < 80
 
 
 @pytest.mark.parametrize("query", [{"key": "softmax"}, {"key": "nobody/softmax"}, {"key": 3}, {}, None, [], "softmax"])
@@ -90,7 +90,7 @@ def test_only_session_models_can_be_downloaded(user_models: UserModels, query: A
 
 
 def test_the_selected_model_stays_selected_unless_it_was_dropped(user_models: UserModels):
-    for selected, value in (("softmax", "softmax"), ("dropped, yours 1", DEFAULT_MODEL)):
+    for selected, value in (("softmax", "softmax"), ("dropped #1", DEFAULT_MODEL)):
         dropdown, choices = user_models.update_choices(selected, REQUEST)
         assert dropdown.value == value and choices == user_models.models.choices()
 

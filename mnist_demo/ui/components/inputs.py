@@ -18,13 +18,25 @@ class Choice(gr.Dropdown):
         return payload
 
 
-class Number(gr.Number):
-    """A number field that passes its value on, of any type."""
+class Cards(gr.Radio):
+    """Choices side by side, the first line of each in bold. Passes the selected value on, of any type."""
 
     is_template = True
 
     def preprocess(self, payload: Any) -> Any:
         return payload
+
+
+class Number(gr.Textbox):
+    """A field for a number as text, of any type: browsers drop the decimal comma from number inputs."""
+
+    is_template = True
+
+    def preprocess(self, payload: Any) -> Any:
+        return payload
+
+    def postprocess(self, value: Any) -> str | None:
+        return f"{value:g}" if isinstance(value, float) else super().postprocess(value)
 
 
 class PhotoFile(gr.Image):

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from mnist_demo.calibration import Calibration
 from mnist_demo.checkpoints import Metadata, build_metadata
 from mnist_demo.classifier import Classifier
 from mnist_demo.data import Dataset
@@ -29,10 +30,9 @@ from mnist_demo.ui.services.queues import UPDATE_SECONDS, WorkQueue
 
 logger = logging.getLogger(__name__)
 PREDICT_SECONDS = 0.2  # between two predictions of the sample digits and the drawing
-MEASURE_FRACTION = 0.3  # of the training time that measuring the accuracy may take in addition
-FIRST_MEASURE_SECONDS = 0.1  # how long the first measurement is expected to take
+MEASUREMENTS = 15  # of the accuracy during a training, at equal intervals
+MEASURE_SIZE = 1_000  # digits of each; the end of an epoch and of the training is measured on the whole test set
 SAMPLE_SIZE = 24  # test digits shown while training
-TRAIN_SAMPLE_SIZE = 2_000  # training digits whose accuracy is measured
 SMOOTHING = 0.95  # weight of the previous value in the smoothed loss
 GOAL = 0.99  # test accuracy whose time is reported
 NOTHING_LEARNED = "Stopped before the first step; nothing was learned."
@@ -120,8 +120,9 @@ class AccuracyPoint(NamedTuple):
 
     step: int
     seconds: float
-    train_accuracy: float  # on TRAIN_SAMPLE_SIZE training digits
+    train_accuracy: float  # on MEASURE_SIZE training digits
     test_accuracy: float
+    is_full: bool = True  # measured on the whole test set, not on MEASURE_SIZE digits of it
 
 
 @dataclass(kw_only=True)
@@ -146,8 +147,8 @@ class TrainingJob(Job):
 
     @property
     def seconds_to_goal(self) -> float | None:
-        """Seconds of training when the test accuracy was first measured at GOAL or above."""
-        return next((each.seconds for each in self.accuracies if each.test_accuracy >= GOAL), None)
+        """Seconds of training when the accuracy on the whole test set was first at GOAL or above."""
+        return next((each.seconds for each in self.accuracies if each.is_full and each.test_accuracy >= GOAL), None)
 
     def _work(self) -> None:
         self._train()
@@ -158,7 +159,7 @@ class TrainingJob(Job):
     def _train(self) -> None:
         model = self.recipe.build(self.seed)
         last_prediction = time.monotonic()
-        spent, next_seconds = 0.0, FIRST_MEASURE_SECONDS  # on measurements between epochs; expected for the next
+        interval = 0
         for progress in train(model, self.data, self.recipe, seed=self.seed, device=self.device, stop=self.stop):
             self.model, self.last = model, progress
             before = self.smoothed_losses[-1] if self.smoothed_losses else progress.loss
@@ -170,10 +171,9 @@ class TrainingJob(Job):
                 self.epochs.append(result)
                 if progress.step < progress.steps:
                     self._measure(model, progress, result.test_accuracy)
-            elif spent + next_seconds < MEASURE_FRACTION * progress.seconds:
+            elif progress.step * MEASUREMENTS // progress.steps > interval:
                 self._measure(model, progress)
-                next_seconds = time.monotonic() - now
-                spent += next_seconds
+            interval = progress.step * MEASUREMENTS // progress.steps
             if now - last_prediction >= PREDICT_SECONDS:
                 self._predict(model)
                 last_prediction = now
@@ -202,17 +202,24 @@ class TrainingJob(Job):
                 raise _Dropped
 
         with suppress(_Dropped):  # the training ends at its next step
+            sample = self.data.test[:: max(1, len(self.data.test) // MEASURE_SIZE)]
+            is_full = test_accuracy is not None or len(sample) == len(self.data.test)
             if test_accuracy is None:
-                test_accuracy = evaluate(model, self.data.test, report=check).accuracy
-            self._add_accuracies(model, progress, test_accuracy, check)
+                test_accuracy = evaluate(model, sample, report=check).accuracy
+            self._add_accuracies(model, progress, test_accuracy, check, is_full)
 
     def _add_accuracies(
-        self, model: nn.Module, progress: Progress, test_accuracy: float, check: Callable[[float], None]
+        self,
+        model: nn.Module,
+        progress: Progress,
+        test_accuracy: float,
+        check: Callable[[float], None],
+        is_full: bool = True,
     ) -> None:
         training, _ = split_validation(self.data.train, self.recipe)
-        digits = torch.nonzero(training.labels < 10)[:TRAIN_SAMPLE_SIZE, 0]  # some datasets hold non-digits too
+        digits = torch.nonzero(training.labels < 10)[:MEASURE_SIZE, 0]  # some datasets hold non-digits too
         train_accuracy = evaluate(model, training[digits], report=check).accuracy
-        self.accuracies.append(AccuracyPoint(progress.step, progress.seconds, train_accuracy, test_accuracy))
+        self.accuracies.append(AccuracyPoint(progress.step, progress.seconds, train_accuracy, test_accuracy, is_full))
 
     def _predict(self, model: nn.Module) -> None:
         was_training = model.training
@@ -236,11 +243,13 @@ class PersonalizeJob(Job):
     digits: list[UserDigit]
     data: Dataset
     settings: FinetuneSettings
+    calibration: Calibration = field(default_factory=Calibration)  # of the model
     last: FinetuneProgress | None = None
     measurements: list[tuple[int, Measurement]] = field(default_factory=list)  # with the step of each
 
     def _work(self) -> None:
-        with closing(finetune(self.model, self.digits, self.data, self.settings, stop=self.stop)) as progresses:
+        options: dict[str, Any] = {"calibration": self.calibration, "stop": self.stop}
+        with closing(finetune(self.model, self.digits, self.data, self.settings, **options)) as progresses:
             for progress in progresses:
                 self.last = progress
                 if progress.measurement:

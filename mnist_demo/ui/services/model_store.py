@@ -16,13 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from mnist_demo.checkpoints import CHECKPOINT_FOLDER, CHECKPOINT_SUFFIX, Metadata, list_checkpoints, load_checkpoint
-from mnist_demo.classifier import DEFAULT_MODEL, Classifier
+from mnist_demo.classifier import DEFAULT_MODEL, Classifier, Prediction
 from mnist_demo.errors import CheckpointError, InputError
 from mnist_demo.files import remove_partial_files
 from mnist_demo.models import fuse_for_inference
+from mnist_demo.reports import summarize_model
 
 logger = logging.getLogger(__name__)
 MAX_SESSIONS = 1000  # beyond it, the session without models that was idle longest is dropped
@@ -39,7 +41,7 @@ class Session:
     token: str = field(default_factory=lambda: secrets.token_urlsafe(16))  # the secret part of its models' keys
     models: OrderedDict[str, Classifier] = field(default_factory=OrderedDict)  # by key
     base_models: dict[str, str] = field(default_factory=dict)  # of fine-tuned models: the key of the original
-    count: int = 0  # models so far, dropped ones included
+    counts: Counter[str] = field(default_factory=Counter)  # models so far by the start of their names
     stop: threading.Event = field(default_factory=threading.Event)  # set to stop the current training
     is_training: bool = False  # or waits for its turn
     last_used: float = field(default_factory=time.monotonic)
@@ -56,11 +58,16 @@ class Session:
         finally:  # also when the page closes and Gradio drops the generator that holds this
             self.is_training = False
 
-    def add(self, model: nn.Module, metadata: Metadata, remark: str = "") -> str:
-        """Keep a model and return its key. Its name contains the `remark`, or the data source unless that is MNIST."""
-        self.count += 1
+    def add(self, model: nn.Module, metadata: Metadata, remark: str = "", *, is_taught: bool = False) -> str:
+        """Keep a model and return its key. Its name contains the `remark`, or the data source unless that is MNIST.
+
+        Names are "fast #1", "fast #2 (uploaded)", "fast + your handwriting", "fast + your handwriting #2".
+        """
         remark = remark or (metadata.data_source if metadata.data_source != "MNIST" else "")
-        name = f"{metadata.recipe.name[:40]}, yours {self.count}" + (f" ({remark})" if remark else "")
+        start = metadata.recipe.name[:40] + (" + your handwriting" if is_taught else "")
+        self.counts[start] += 1  # never given again: results are cached by key
+        name = start if is_taught and self.counts[start] == 1 else f"{start} #{self.counts[start]}"
+        name += f" ({remark})" if remark and not is_taught else ""
         key = f"{self.token}/{name}"
         self.models[key] = Classifier(name, model, metadata)
         self.last_used = time.monotonic()
@@ -88,6 +95,17 @@ class ModelStore:
         with self._lock:
             own = list(self._sessions[session_id].models.items())[::-1] if session_id in self._sessions else []
         return [(classifier.name, key) for key, classifier in own] + [(name, name) for name in self.shared_names()]
+
+    def described_choices(self, session_id: str = "") -> list[tuple[str, str]]:
+        """Return the same choices; the names of shared models are followed by their kind and accuracy."""
+        return [(self._describe(key) if name == key else name, key) for name, key in self.choices(session_id)]
+
+    def _describe(self, name: str) -> str:
+        try:
+            classifier = self.find(name)
+        except InputError:
+            return name
+        return summarize_model(name, classifier.model, classifier.metadata)  # type: ignore[arg-type]  # all are Sequential
 
     def default_key(self) -> str:
         """Return the key of the model to start with; empty if there is no model."""
@@ -141,6 +159,11 @@ class ModelStore:
             with suppress(InputError):
                 classifiers.append(self.find(name))
         return classifiers
+
+    def predict_with_all(self, image: np.ndarray, classifier: Classifier) -> dict[str, Prediction]:
+        """Return the predictions of all shared models and of a classifier, which may be a visitor's own, by name."""
+        voters = dict.fromkeys([*self.all_shared(), classifier])
+        return {each.name: each.predict_mnist(image) for each in voters}
 
     def _find_own(self, key: str) -> Classifier | None:
         for session_id, session in self._sessions.items():

@@ -151,8 +151,26 @@ def test_a_training_gives_a_model_with_metadata(synthetic: Dataset, recipe: Reci
     images = synthetic.test.images[:SAMPLE_SIZE].float() / 255
     assert job.predictions == job.model(images).argmax(dim=1).tolist()
     assert job.drawing_prediction and job.drawing_prediction[0] in range(10) and 0.1 < job.drawing_prediction[1] <= 1
-    assert len(job.losses) == 24 and [each.step for each in job.accuracies] == [12, 24]
+    assert len(job.losses) == 24 and len(job.accuracies) == 15 and job.accuracies[-1].step == 24
     assert not job.model.training
+
+
+def test_a_training_is_measured_on_a_sample_and_at_the_end_on_all_test_digits(
+    synthetic: Dataset, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+):
+    sizes: list[int] = []
+
+    def count(model: torch.nn.Module, digits: Digits, **options: Any) -> Any:
+        sizes.append(len(digits))
+        return evaluate(model, digits, **options)
+
+    monkeypatch.setattr(jobs, "evaluate", count)
+    monkeypatch.setattr(jobs, "MEASURE_SIZE", 40)
+    job = start_training(synthetic, recipe.change(epochs=1, batch_size=10))
+    assert job.wait() and job.last and job.last.step == 60
+    assert [point.step for point in job.accuracies] == list(range(4, 61, 4))
+    assert [point.is_full for point in job.accuracies] == [False] * 14 + [True]
+    assert sizes == [40] * 28 + [200, 40]
 
 
 def test_the_same_seed_gives_the_same_losses(synthetic: Dataset, recipe: Recipe):
@@ -189,7 +207,6 @@ def test_stop_ends_a_measurement_too(synthetic: Dataset, monkeypatch: pytest.Mon
         return evaluate(model, digits)
 
     monkeypatch.setattr(jobs, "evaluate", evaluate_slowly)
-    monkeypatch.setattr(jobs, "FIRST_MEASURE_SECONDS", 0)
     job = start_training(synthetic, LONG)
     assert job.wait() and ended.is_set() and job.metadata and not job.metadata.finished
 
@@ -227,12 +244,13 @@ def test_the_goal_is_reached_when_the_test_accuracy_is_first_measured_there(synt
     job = start_training(synthetic, recipe)
     job.wait()
     job.accuracies[:] = [
+        AccuracyPoint(5, 0.2, 1.0, 0.995, is_full=False),
         AccuracyPoint(10, 0.5, 1.0, 0.98),
         AccuracyPoint(20, 1.0, 0.9, 0.99),
         AccuracyPoint(30, 1.5, 1.0, 0.999),
     ]
     assert job.seconds_to_goal == 1.0
-    job.accuracies[:] = job.accuracies[:1]
+    job.accuracies[:] = job.accuracies[:2]
     assert job.seconds_to_goal is None
 
 

@@ -36,10 +36,10 @@ def test_a_checkpoint_is_loaded_once_for_all_sessions(store: ModelStore):
 
 def test_a_sessions_models_are_private(store: ModelStore, recipe: Recipe):
     key = add_model(store, "a", recipe)
-    assert names(store, "a") == ["test, yours 1", "test"] and names(store, "b") == ["test"]
-    assert store.find(key).name == "test, yours 1" and len(key) > 30
-    for guess in ("test, yours 1", "a/test, yours 1", "/test, yours 1"):
-        message = r"^The model 'test, yours 1' is no longer available; choose from: test\."
+    assert names(store, "a") == ["test #1", "test"] and names(store, "b") == ["test"]
+    assert store.find(key).name == "test #1" and len(key) == 22 + len("/test #1")
+    for guess in ("test #1", "a/test #1", "/test #1"):
+        message = r"^The model 'test #1' is no longer available; choose from: test\."
         with pytest.raises(InputError, match=message):
             store.find(guess)
 
@@ -57,7 +57,7 @@ def test_an_ended_session_is_dropped_and_its_training_stopped(store: ModelStore,
 def test_the_number_of_models_is_limited(store: ModelStore, recipe: Recipe):
     for _ in range(MAX_MODELS + 2):
         add_model(store, "a", recipe)
-    assert names(store, "a") == [*(f"test, yours {i}" for i in range(12, 2, -1)), "test"]
+    assert names(store, "a") == [*(f"test #{i}" for i in range(12, 2, -1)), "test"]
     for i in range(2 * MAX_SESSIONS):  # sessions without models displace none
         store.session(f"session {i}")
     assert len(names(store, "a")) == MAX_MODELS + 1
@@ -101,8 +101,8 @@ def test_an_empty_folder_has_no_default_model(tmp_path: Path):
 
 def test_a_models_name_contains_its_data_source_unless_that_is_mnist(store: ModelStore, recipe: Recipe):
     key = add_model(store, "a", recipe, source="synthetic digits")
-    assert store.find(key).name == "test, yours 1 (synthetic digits)"
-    assert store.find(add_model(store, "a", recipe)).name == "test, yours 2"
+    assert store.find(key).name == "test #1 (synthetic digits)"
+    assert store.find(add_model(store, "a", recipe)).name == "test #2"
 
 
 def test_requests_without_a_session_share_nothing(store: ModelStore, recipe: Recipe):

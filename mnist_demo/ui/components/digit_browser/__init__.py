@@ -17,7 +17,7 @@ class DigitBrowser(Component):
     {"error": text}.
     """
 
-    scripts = ("dom.js", "download.js", "script.js")
+    scripts = ("dom.js", "download.js", "arrow_keys.js", "matrix.js", "dialog.js", "script.js")
     # The `js` of an event that refreshes the digits.
     refresh = "() => { document.dispatchEvent(new Event('browse')); return []; }"
 

@@ -1,56 +1,52 @@
-// The explanation of the pad's prediction, requested while the panel is open.
-const LIVE_MS = 150; // if responses take longer, explanations wait until the pen is up
-const panel = find('details');
+// The explanation of the pad's prediction. It is requested once the pen has rested, never while it moves.
+const tabs = [...element.querySelectorAll('[role=tab]')];
 const rotation = find('[name=rotation]'), penWidth = find('[name=pen_width]'), centered = find('[name=centered]');
+const IN_PANEL = ['maps', 'votes', 'nearest']; // shown by the prediction panel
+const IN_TABS = { 'explain-inside': ['layers'], 'explain-change': ['variants'], 'explain-models': [], 'explain-about': ['network'] };
 
-let newest = null; // what to explain: { strokes, model, what_if, isMoving }
-let requested = null; // what the last request explains
+let drawing = { strokes: [] }; // what to explain: { strokes, model }; null while it changes
+let missing = new Set(['network']); // parts of the explanation that the page lacks
 let isPending = false;
-let needsAll = true; // whether the nearest digits and the layers of the newest drawing are missing
-let lastDuration = 0; // of a response while the pen moved, in ms
 let retryTimer = 0;
 
-async function requestExplanation() {
-  if (isPending || !panel.open || !newest || newest === requested) return;
+async function requestParts() {
+  const shown = tabs.find((tab) => tab.ariaSelected === 'true').getAttribute('aria-controls');
+  const parts = [...IN_PANEL, ...IN_TABS[shown]].filter((part) => missing.has(part));
+  if (isPending || !drawing || !parts.length) return;
   clearTimeout(retryTimer);
   isPending = true;
-  requested = newest;
-  const { isMoving, ...query } = requested;
-  const all = needsAll && !isMoving;
-  const since = performance.now();
-  const response = await server.explain({ ...query, all });
-  isPending = false;
-  lastDuration = all ? 0 : performance.now() - since;
-  if (response) showExplanation(response);
-  else setText(find('.status'), 'The server does not answer. Retrying…');
-  if (requested === newest) {
-    if (all) needsAll = !response || Boolean(response.nearest?.busy);
-    if (!response || (needsAll && !isMoving && response.maps)) retryTimer = setTimeout(update, props.poll_ms);
-  }
-  requestExplanation();
-}
-
-function update(changes) {
-  if (!newest && !changes) return; // there is no drawing yet
+  parts.forEach((part) => missing.delete(part));
+  const requested = drawing;
   const what_if = { rotation: +rotation.value, pen_width: +penWidth.value, centered: centered.checked };
-  newest = { ...newest, ...changes, what_if };
-  requestExplanation();
+  const response = await server.explain({ ...requested, what_if, parts });
+  isPending = false;
+  if (requested === drawing) {
+    if (response) showExplanation(response);
+    else setText(find('.status'), 'The server does not answer. Retrying…');
+    const wanted = response ? (response.nearest?.busy ? ['nearest'] : []) : parts;
+    wanted.forEach((part) => missing.add(part));
+    if (wanted.length) return (retryTimer = setTimeout(requestParts, props.poll_ms));
+  }
+  requestParts();
 }
 
-function showExplanation({ error, ink, maps, variants, nearest, layers }) {
-  setText(find('.status'), error ?? (maps ? '' : 'Draw a digit first.'));
-  find('.sections').hidden = !maps;
-  if (!maps) return;
-  showFigures(find('.maps .row'), maps.map(({ digit, percentage, heat }) => (
-    { image: ink, heat, text: `for ${digit} (${percentage})` })));
-  showFigures(find('.what-if .row'), variants.map(({ name, label, note, image, is_digit }) => (
-    { image, digit: label, text: note ? `${name}: ${note}` : name, className: is_digit ? '' : 'not-a-digit' })));
-  if (nearest) {
-    setText(find('.nearest .caption'), nearest.busy ?? nearest.caption);
-    showFigures(find('.nearest .row'), (nearest.digits ?? []).map(({ label, image, differs }) => (
-      { image, text: `a ${label}`, className: differs ? 'differs' : '' })));
+function showExplanation(explanation) {
+  const { error = '', maps, variants, votes, layers, network } = explanation;
+  setText(find('.status'), error);
+  if (error) return;
+  if (maps) {
+    showFigures(find('.maps .row'), maps.map(({ digit, percentage, ink, heat }) => (
+      { image: ink, heat, alt: `Heat map for ${digit}`, text: `for ${digit} (${percentage})` })));
   }
+  if (variants) {
+    showFigures(find('.what-if .row'), variants.map(({ name, label, note, image, is_digit }) => (
+      { image, alt: `Your drawing, ${name}`, digit: label, text: note ? `${name}: ${note}` : name, className: is_digit ? '' : 'not-a-digit' })));
+  }
+  if (votes) showVotes(votes);
   if (layers) showLayers(layers);
+  if (network) showNetwork(network);
+  if (maps || variants || votes || layers) find('.explanation').classList.remove('blank');
+  document.dispatchEvent(new CustomEvent('explanation', { detail: { ...explanation, model: drawing.name } }));
 }
 
 function showFigures(parent, items) {
@@ -62,11 +58,12 @@ function showFigures(parent, items) {
     make('div', caption, '', { className: 'digit' });
     make('span', caption);
   });
-  items.forEach(({ image, heat, digit = '', text, className = '' }, i) => {
+  items.forEach(({ image, heat, alt = '', digit = '', text, className = '' }, i) => {
     const [frame, caption] = figures[i].children;
     figures[i].className = className;
     setSource(frame.firstChild, image);
     setSource(frame.lastChild, heat);
+    (heat ? frame.lastChild : frame.firstChild).alt = alt;
     setText(caption.firstChild, digit);
     setText(caption.lastChild, text);
   });
@@ -80,35 +77,81 @@ function showLayers(layers) {
     make('div', node, '', { className: 'cells' });
   });
   layers.forEach(({ caption, labels, is_heat: isHeat, ...images }, i) => {
+    const [title, cells] = nodes[i].children;
     nodes[i].className = labels.some(Boolean) ? 'layer' : 'layer unlabeled';
-    setText(nodes[i].firstChild, caption);
-    showFigures(nodes[i].lastChild, labels.map((text) => ({ text }))).forEach(({ firstChild: frame }, j) => {
-      frame.className = `image sprite ${isHeat ? '' : 'ink'}`;
+    setText(title, caption);
+    cells.role = 'img';
+    cells.ariaLabel = `${labels.length} pictures: ${caption}`;
+    showFigures(cells, labels.map((text) => ({ text }))).forEach(({ firstChild: frame }, j) => {
+      frame.className = `image sprite ${isHeat ? 'heat' : 'ink'}`;
       showSprite(frame, images, j, labels.length);
     });
   });
 }
 
-function showControls() {
+function showVotes({ summary, models }) {
+  setText(find('.count'), models.length - 1);
+  setText(find('.votes'), summary);
+  const { label } = models.find(({ model }) => model === drawing.name) ?? {};
+  showModels(find('.models'), models, (vote) => `${vote.label === label ? '' : 'differs'} ${vote.model === drawing.name ? 'selected' : ''}`.trim());
+}
+
+function showNetwork(boxes) {
+  setChildCount(find('.network'), boxes.length, (list) => make('li', list)).forEach((box, i) => {
+    const [title, details] = setChildCount(box, 2, () => make('span', box));
+    setText(title, boxes[i][0]);
+    setText(details, boxes[i][1]);
+  });
+}
+
+function selectTab(selected) {
+  for (const tab of tabs) {
+    tab.ariaSelected = tab === selected;
+    tab.tabIndex = tab === selected ? 0 : -1;
+    document.getElementById(tab.getAttribute('aria-controls')).hidden = tab !== selected;
+  }
+  requestParts();
+}
+
+function changeDrawing() {
   setText(find('output.rotation'), `${rotation.value}°`);
   setText(find('output.pen-width'), `${(+penWidth.value).toFixed(1)} pixels`);
-  update();
+  if (drawing?.strokes.length) missing.add('variants');
+  requestParts();
 }
 
 function reset() {
   rotation.value = 0;
   penWidth.value = props.pen_width;
   centered.checked = true;
-  showControls();
+  changeDrawing();
 }
 
-document.addEventListener('prediction', ({ detail: { drawing, settled } }) => {
-  if (!settled && lastDuration >= LIVE_MS) return;
-  needsAll = true;
-  update({ ...drawing, isMoving: !settled });
+document.addEventListener('prediction', ({ detail }) => {
+  if (!detail.judged) {
+    drawing = null; // a late response is for another drawing
+    return;
+  }
+  const isBlank = !detail.percentages.length;
+  drawing = { ...detail.drawing, name: detail.model };
+  missing = new Set(['network', ...(isBlank ? [] : [...IN_PANEL, 'layers', 'variants'])]);
+  setText(find('.status'), isBlank ? props.hint : '');
+  find('.explanation').classList.toggle('blank', isBlank || find('.explanation').classList.contains('blank'));
+  requestParts();
 });
-panel.addEventListener('toggle', () => update());
-for (const control of [rotation, penWidth, centered]) control.addEventListener('input', showControls);
+tabs.forEach((tab, i) => {
+  tab.addEventListener('click', () => selectTab(tab));
+  tab.addEventListener('keydown', ({ key }) => {
+    const next = { ArrowRight: i + 1, ArrowLeft: i - 1, Home: 0, End: -1 }[key];
+    if (next === undefined) return;
+    const target = tabs.at(next % tabs.length);
+    target.focus();
+    selectTab(target);
+  });
+});
+for (const control of [rotation, penWidth, centered]) control.addEventListener('input', changeDrawing);
 find('.controls button').addEventListener('click', reset);
+setText(find('.status'), props.hint);
+selectTab(tabs[0]);
 reset();
 document.dispatchEvent(new Event('listening'));

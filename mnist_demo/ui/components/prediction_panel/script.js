@@ -1,12 +1,26 @@
-// The prediction panel: shows a prediction and, for the pad's drawing, buttons to label it.
+// The prediction panel: shows a prediction and, for the pad's drawing, what explains it and buttons to label it.
+const NAMES = [...'0123456789', 'not a digit'];
+const NO_EVIDENCE = { maps: [], votes: { summary: '', models: [] }, nearest: { caption: '', digits: [] } };
+const NEAREST_COUNT = 5;
+const panel = find('.prediction-panel');
 const context = find('canvas').getContext('2d');
-const details = find('details');
+const [inkButton, heatButton] = find('.switch').children;
 let drawing = null; // the drawing to label: { strokes, model }
+let isStored = true; // whether the labels outlast the page
+let isLabeling = false; // whether the ten labels are unfolded
+let wasSettled = true;
+let maps = []; // of the likeliest digits
+let showsHeat = false;
 
-const labelButtons = Array.from({ length: 10 }, (_, digit) =>
-  make('button', find('.labels'), digit, { type: 'button', disabled: true, onclick: () => saveLabel(digit) }));
+const labelButtons = NAMES.slice(0, 10).map((name, digit) =>
+  make('button', find('.labels'), name, { type: 'button', onclick: () => saveLabel(digit) }));
+find('.ask').addEventListener('click', () => {
+  isLabeling = !isLabeling;
+  showLabel();
+  if (isLabeling) labelButtons[0].focus({ preventScroll: true });
+});
 find('.train').addEventListener('click', () => {
-  openTab('train');
+  openTab('teach');
   // Gradio creates the tab at its first visit.
   setTimeout(() => document.getElementById('user-digits')?.scrollIntoView({ behavior: 'smooth' }), 300);
 });
@@ -16,67 +30,126 @@ const hasStrokes = (digit, strokes) => JSON.stringify(digit.strokes) === JSON.st
 function saveLabel(label) {
   const { strokes } = drawing;
   const others = getUserDigits().filter((digit) => !hasStrokes(digit, strokes)); // a new label replaces the old one
-  if (others.length >= props.max_digits) return showSaved(`You have ${props.max_digits} digits. Delete some in Train first.`);
-  const isStored = setUserDigits([...others, { label, strokes }]);
+  const isFull = others.length >= props.max_digits;
+  isLabeling = false;
+  if (!isFull) isStored = setUserDigits([...others, { label, strokes }]);
   showLabel();
-  showSaved(`Saved as a ${label} ${isStored ? 'in this browser' : 'until you close this page'}. Your digits: ${others.length + 1}.`);
-  find('.train').hidden = false;
-}
-
-function showSaved(text) {
-  setText(find('.saved span'), text);
-  find('.train').hidden = true;
+  if (isFull) setText(find('.saved span'), `You have ${props.max_digits} digits. Delete some in Teach first.`);
+  find('.ask').focus({ preventScroll: true });
 }
 
 function showLabel() {
   const known = drawing && getUserDigits().find((digit) => hasStrokes(digit, drawing.strokes));
+  isLabeling = isLabeling && Boolean(drawing);
+  find('.label').classList.toggle('open', isLabeling);
+  find('.ask').disabled = !drawing;
+  find('.ask').ariaExpanded = isLabeling;
   labelButtons.forEach((button, digit) => {
-    button.disabled = !drawing;
+    button.disabled = !isLabeling;
     button.ariaPressed = known?.label === digit;
   });
-  if (!known) showSaved('');
+  const isSaved = Boolean(known) && !isLabeling;
+  find('.label').classList.toggle('known', isSaved);
+  setText(find('.ask'), isSaved ? 'Change' : 'Wrong? What did you draw?');
+  const where = isStored ? 'in this browser' : 'until you close this page';
+  setText(find('.saved span'), isSaved ? `Saved as a ${known.label} ${where} (${getUserDigits().length} so far).` : '');
+  find('.train').hidden = !isSaved;
 }
 
 function showPrediction(prediction) {
-  const { label, note, is_digit: isDigit, percentages, models, settled } = prediction;
+  const { label, note, is_digit: isDigit, percentages, votes, settled, judged } = prediction;
   setText(find('.digit'), label);
   setText(find('.note'), note);
-  find('.prediction-panel').classList.toggle('not-a-digit', !isDigit);
-  const bars = percentages.map((percentage) => [percentage, `${percentage.toFixed(1)} %`]);
-  showBars(find('.bars'), bars).forEach((row, digit) => row.classList.toggle('best', digit === prediction.digit));
-  showPixels(atob(prediction.image));
-  find('.found').hidden = !prediction.ink;
-  setSource(find('.found img'), prediction.ink);
-  if (models) {
-    const isSelected = ({ model }) => model === prediction.model;
-    showModels(find('.models'), models, (vote) => `${vote.label === label ? '' : 'differs'} ${isSelected(vote) ? 'selected' : ''}`.trim());
+  panel.classList.toggle('not-a-digit', !isDigit);
+  const bars = percentages.map((percentage) => [percentage, `${percentage.toFixed(1)}%`]);
+  const best = percentages.indexOf(Math.max(...percentages));
+  showBars(find('.bars'), bars, NAMES).forEach((row, i) => row.classList.toggle('best', i === best));
+  drawPixels(context, prediction.image);
+  if (props.follows_pad) {
+    updateDrawing(prediction);
+    if (!judged || !percentages.length) showEvidence();
+  } else { // a photo: its panel stays away until there is one
+    panel.hidden = !prediction.ink;
+    find('.found').hidden = !prediction.ink;
+    setSource(find('.found img'), prediction.ink);
+    setText(find('.model-notice'), prediction.notice ?? ''); // the pad shows it otherwise
+    showVotes(votes ?? NO_EVIDENCE.votes, prediction.model);
   }
-  if (props.follows_pad) updateDrawing(prediction);
-  else setText(find('.model-notice'), prediction.notice ?? ''); // the pad shows it otherwise
+  if (settled && !wasSettled && percentages.length) pop();
+  wasSettled = settled;
   // Screen readers announce only the final prediction, not each change while the pen moves.
-  if (settled) find('.visually-hidden').textContent = isDigit ? `Prediction: ${label}, ${note}` : note;
+  setText(find('.announcement'), judged ? (isDigit ? `Prediction: ${label}, ${note}` : note) : '');
 }
 
-function updateDrawing(prediction) {
-  const canLabel = prediction.settled && prediction.percentages.length > 0 && prediction.drawing.strokes.length > 0;
+function pop() {
+  if (matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+  find('.digit').animate([{ transform: 'scale(1.08)' }, { transform: 'none' }], { duration: 200, easing: 'ease-out' });
+}
+
+function updateDrawing({ settled, percentages, drawing: newDrawing }) {
+  const canLabel = settled && percentages.length > 0 && newDrawing.strokes.length > 0;
   if (!canLabel && !drawing) return;
-  drawing = canLabel ? prediction.drawing : null;
+  drawing = canLabel ? newDrawing : null;
   showLabel();
 }
 
-function showPixels(bytes) {
-  const pixels = context.createImageData(28, 28);
-  for (let i = 0; i < bytes.length; i++) pixels.data.fill(bytes.charCodeAt(i), 4 * i, 4 * i + 3);
-  for (let i = 3; i < pixels.data.length; i += 4) pixels.data[i] = 255;
-  context.putImageData(pixels, 0, 0);
+// Show what the explanation has found, or remove it while the drawing changes.
+function showEvidence(evidence = NO_EVIDENCE) {
+  if (evidence.maps) {
+    ({ maps } = evidence);
+    showPicture();
+  }
+  if (evidence.votes) showVotes(evidence.votes, evidence.model);
+  if (evidence.nearest) showNearest(evidence.nearest);
 }
 
-watch('value', () => showPrediction({ ...props.value, settled: true }));
-showPrediction(props.value);
+function showPicture() {
+  const [map] = maps;
+  const isHeat = Boolean(showsHeat && map);
+  setSource(find('.heat'), isHeat ? map.heat : '');
+  find('.picture').classList.toggle('with-heat', isHeat);
+  inkButton.ariaPressed = !showsHeat;
+  heatButton.ariaPressed = showsHeat;
+  setText(find('.input figcaption'), isHeat ? `orange: for ${map.digit}, blue: against` : 'what the model sees');
+}
+
+function showVotes({ summary, models }, selected) {
+  setText(find('.votes .caption'), summary || 'All models');
+  setChildCount(find('.chips'), models.length || props.model_count, (list) => make('li', list)).forEach((chip, i) => {
+    const { model = '', label = '', note = '', is_digit: isDigit } = models[i] ?? {};
+    chip.className = [model && model === selected ? 'selected' : '', model && label !== find('.digit').textContent ? 'differs' : ''].join(' ').trim();
+    chip.title = model && `${model}: ${label}, ${note}`;
+    setText(chip, model && !isDigit ? '?' : label);
+  });
+}
+
+function showNearest({ busy, caption, digits = [] }) {
+  setText(find('.nearest .caption'), busy ?? (caption || 'Most similar training digits'));
+  const figures = setChildCount(find('.nearest .row'), NEAREST_COUNT, (row) => {
+    const figure = make('figure', row);
+    make('img', figure, '', { className: 'ink', hidden: true });
+    make('figcaption', figure);
+  });
+  figures.forEach((figure, i) => {
+    const { label = '', image = '', differs = false } = digits[i] ?? {};
+    figure.className = differs ? 'differs' : '';
+    setSource(figure.firstChild, image);
+    figure.firstChild.alt = image && `A training digit, ${label}`;
+    setText(figure.lastChild, label);
+  });
+}
+
+[inkButton, heatButton].forEach((button) => button.addEventListener('click', () => {
+  showsHeat = button === heatButton;
+  showPicture();
+}));
+watch('value', () => showPrediction({ ...props.value, settled: true, judged: true }));
+showPrediction({ ...props.value, settled: true, judged: false });
 if (props.follows_pad) {
-  find('.label').hidden = false;
+  panel.classList.add('follows-pad');
+  for (const selector of ['.switch', '.nearest', '.label']) find(selector).hidden = false;
   document.addEventListener('user-digits', showLabel);
   document.addEventListener('prediction', ({ detail }) => showPrediction(detail));
-  details.addEventListener('toggle', () => document.dispatchEvent(new CustomEvent('all-models', { detail: details.open })));
+  document.addEventListener('explanation', ({ detail }) => showEvidence(detail));
   document.dispatchEvent(new Event('listening'));
 }

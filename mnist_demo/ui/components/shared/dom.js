@@ -71,18 +71,26 @@ function showDigits(cells, sprite, labels, predictions) {
   });
 }
 
-// Show ten bars [percentage, text, count], and return their rows.
-function showBars(parent, bars) {
-  const rows = setChildCount(parent, 10, () => {
+// Show a bar [percentage, text, count] for each name, and return their rows.
+function showBars(parent, bars, names = [...'0123456789']) {
+  const rows = setChildCount(parent, names.length, () => {
     const row = make('div', parent, '', { className: 'bar' });
     for (const className of ['name', 'track', 'percentage', 'count']) make('span', row, '', { className });
   });
-  rows.forEach((row, digit) => {
-    const [percentage = 0, text = '', count = ''] = bars[digit] ?? [];
+  rows.forEach((row, i) => {
+    const [percentage = 0, text = '', count = ''] = bars[i] ?? [];
     row.children[1].style.setProperty('--percentage', `${percentage}%`);
-    [digit, '', text, count].forEach((each, i) => setText(row.children[i], each));
+    [names[i], '', text, count].forEach((each, j) => setText(row.children[j], each));
   });
   return rows;
+}
+
+// Draw 28x28 pixels, 0 to 255 of ink, from base64 as black ink on nothing.
+function drawPixels(context, base64) {
+  const bytes = atob(base64);
+  const pixels = context.createImageData(28, 28);
+  for (let i = 0; i < bytes.length; i++) pixels.data[4 * i + 3] = bytes.charCodeAt(i);
+  context.putImageData(pixels, 0, 0);
 }
 
 // List the predictions {model, label, note} of several models; `getClass` returns the class of a line.

@@ -12,12 +12,13 @@ class Sketchpad(Component):
     """Record a drawing: a list of strokes, each a list of (x, y) from 0 to 1000 on the pad, y down.
 
     While the pen moves, the page posts the drawing to `predict_path` and dispatches the response as an event
-    `prediction` on the document. The event `listening` requests it again. The value changes at pen-up.
+    `prediction` on the document. It holds a verdict, such as "Not a digit?", only once the pen has rested (`judged`).
+    The event `listening` requests it again. The value changes at pen-up.
     """
 
     scripts = ("dom.js", "strokes.js", "predict.js", "script.js")
-    # The `js` of an event that selects the model for the pad.
-    select_model = "key => { document.dispatchEvent(new CustomEvent('model', { detail: key })); return [key]; }"
+    # The `js` of an event: show the pad instead of the photo.
+    show_pad = "() => { document.getElementById('draw-row').classList.remove('with-photo'); return []; }"
 
     def __init__(self, *, model: str, examples: dict[str, Strokes], predict_path: str, **options: Any):
         """Create the pad. `model` is the key of the selected model; each drawing in `examples` gets a button."""

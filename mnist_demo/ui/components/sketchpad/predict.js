@@ -3,13 +3,16 @@ const SLOW_MS = 1500; // after which the pad says that the server is slow
 const TIMEOUT_MS = 10000; // after which a request fails
 const RETRY_MS = [500, 1000, 2000, 4000]; // before each retry; the last one repeats
 const FAST_MS = 80; // responses faster than this are never aborted for a newer drawing
+const VERDICT_MS = 300; // the pen has rested: more expensive results follow, and whether it is a digit
 const ABORT_GAIN_MS = 30; // time that aborting must save
 
 // The server may not know its public host and protocol behind a reverse proxy, but it knows the path.
 const { pathname } = new URL(window.gradio_config?.root ?? '.', location.href);
 const predictAddress = new URL(pathname.replace(/\/$/, '') + props.predict_path, location.href);
 const notice = find('.notice');
-const options = { model: props.model, all_models: false }; // the key of the selected model; whether to predict with all
+const options = { model: props.model }; // the key of the selected model
+
+const NO_PREDICTION = { label: '?', percentages: [], image: '', is_digit: false };
 
 let drawingNumber = 0; // of the newest drawing
 let predictedNumber = 0; // of the drawing whose prediction is shown
@@ -18,10 +21,13 @@ let pending = null; // the request: { number, since, controller, isSuperseded }
 let durations = [0, 0]; // of the last two requests, in ms; the smaller one ignores a single slow response
 let failures = 0; // in a row
 let retryTimer = 0; // 0 if no retry is scheduled
+let penUpTime = -Infinity;
+let verdictTimer = 0;
 
 function requestPrediction(changes = {}) {
   Object.assign(options, changes);
   drawingNumber += 1;
+  clearTimeout(verdictTimer);
   if (!pending && !retryTimer) sendRequest();
 }
 
@@ -42,6 +48,7 @@ async function sendRequest() {
     dispatchPrediction();
   } else if (!request.isSuperseded) {
     setText(notice, 'The server does not answer. Your drawing is kept. Retrying…');
+    dispatch({ ...NO_PREDICTION, note: 'The server does not answer' });
     retryTimer = setTimeout(retry, RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]);
     return;
   }
@@ -68,6 +75,7 @@ function retry() {
 
 // The drawing is final: abort a request for an older one if that saves time.
 function settlePrediction() {
+  penUpTime = performance.now();
   if (predictedNumber === drawingNumber) return dispatchPrediction();
   if (!pending || pending.number === drawingNumber) return;
   const expected = Math.min(...durations);
@@ -79,11 +87,25 @@ function settlePrediction() {
 function dispatchPrediction() {
   if (prediction.error) return;
   const settled = predictedNumber === drawingNumber && !pointer && !animation;
+  const rest = penUpTime + VERDICT_MS - performance.now(); // ms until the verdict
+  const isBlank = !prediction.percentages.length;
+  const judged = settled && (isBlank || rest <= 0);
+  clearTimeout(verdictTimer);
+  if (settled && !judged) verdictTimer = setTimeout(dispatchPrediction, rest);
   const drawing = { strokes: structuredClone(strokes), model: options.model };
-  document.dispatchEvent(new CustomEvent('prediction', { detail: { ...prediction, settled, drawing } }));
+  dispatch({ ...prediction, ...(judged || isBlank ? {} : getGuess()), settled, judged, drawing });
+}
+
+function getGuess() {
+  const { digit, percentages } = prediction;
+  return { label: String(digit), note: `${percentages[digit].toFixed(1)}%`, is_digit: true };
+}
+
+function dispatch(detail) {
+  showStrip(detail);
+  document.dispatchEvent(new CustomEvent('prediction', { detail }));
 }
 
 document.addEventListener('model', ({ detail }) => requestPrediction({ model: detail }));
-document.addEventListener('all-models', ({ detail }) => requestPrediction({ all_models: detail }));
 document.addEventListener('listening', () => predictedNumber && dispatchPrediction()); // components load in any order
 addEventListener('online', () => retryTimer && retry());

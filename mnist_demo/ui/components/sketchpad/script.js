@@ -9,11 +9,14 @@ const REPLAY_MS = 1200; // for an example
 const REPLAY_DISTANCE = 12; // pad units between two replayed points
 
 const pad = find('.sketchpad');
-const canvas = find('canvas');
+const canvas = find('.pad canvas');
 const context = canvas.getContext('2d');
 const undoButton = find('.undo'), clearButton = find('.clear');
 
+const pixels = Object.assign(document.createElement('canvas'), { width: 28, height: 28 });
+
 let strokes = [];
+let cleared = []; // the drawing that undo brings back while the pad is empty
 let pointer = null; // the drawing pointer: { id, type }
 let lastPenTime = -Infinity;
 let paintFrame = 0; // 0 if no repaint is scheduled
@@ -28,8 +31,9 @@ function paint() {
   context.lineWidth = LINE_WIDTH;
   context.lineCap = context.lineJoin = 'round';
   context.strokeStyle = getComputedStyle(canvas).color;
+  context.fillStyle = context.strokeStyle;
   context.beginPath();
-  for (const stroke of strokes) {
+  for (const stroke of strokes.filter(({ length }) => length > 1)) {
     context.moveTo(...stroke[0]);
     // Curves through the middles of the segments look smooth.
     for (let i = 1; i < stroke.length - 1; i++) {
@@ -39,10 +43,16 @@ function paint() {
     context.lineTo(...stroke.at(-1));
   }
   context.stroke();
+  for (const [[x, y]] of strokes.filter(({ length }) => length === 1)) { // not every browser draws a line without length
+    context.beginPath();
+    context.arc(x, y, LINE_WIDTH / 2, 0, 2 * Math.PI);
+    context.fill();
+  }
   pad.classList.toggle('drawn', strokes.length > 0);
   // Disabling the focused button would lose the keyboard focus.
   if (!strokes.length && [undoButton, clearButton].includes(document.activeElement)) canvas.focus({ preventScroll: true });
-  undoButton.disabled = clearButton.disabled = strokes.length === 0;
+  clearButton.disabled = !strokes.length;
+  undoButton.disabled = !strokes.length && !cleared.length;
 }
 
 function fitCanvas() {
@@ -86,14 +96,17 @@ function startStroke(event) {
   const type = event.pointerType;
   if (type === 'touch' && event.timeStamp - lastPenTime < PALM_MS) return;
   if (pointer) {
-    if (type !== 'pen' || pointer.type !== 'touch') return;
-    strokes.pop(); // the palm touched before the pen
+    if (pointer.type !== 'touch') return;
+    strokes.pop(); // the palm touched before the pen, or a second finger zooms
+    if (type === 'touch') return setStrokes(strokes);
   }
   event.preventDefault();
   interrupt();
+  canvas.classList.add('by-pointer');
   canvas.focus({ preventScroll: true });
   canvas.setPointerCapture(event.pointerId);
   pointer = { id: event.pointerId, type };
+  cleared = [];
   strokes.push([toPadUnits(event)]);
   updateDrawing();
 }
@@ -133,13 +146,24 @@ function setStrokes(newStrokes) {
   finishDrawing();
 }
 
-const undo = () => !pointer && strokes.length && setStrokes(strokes.slice(0, -1));
-const clear = () => setStrokes([]);
+function undo() {
+  if (pointer) return;
+  const [restored, before] = [strokes.length ? strokes.slice(0, -1) : cleared, strokes];
+  cleared = [];
+  if (before.length || restored.length) setStrokes(restored);
+}
+
+function clear() {
+  if (strokes.length) cleared = strokes;
+  setStrokes([]);
+}
+
 const storeDrawing = () => storeList(...DRAWING, strokes); // Gradio reloads the page when a lost server is back
 
 // Draw an example point by point, or at once for users who prefer reduced motion.
 function replay(example) {
   interrupt([]);
+  cleared = [];
   const points = interpolate(example);
   const isInstant = matchMedia('(prefers-reduced-motion: reduce)').matches;
   const start = performance.now();
@@ -174,9 +198,17 @@ canvas.addEventListener('pointerup', endStroke);
 canvas.addEventListener('pointercancel', endStroke);
 undoButton.addEventListener('click', undo);
 clearButton.addEventListener('click', clear);
-pad.addEventListener('keydown', (event) => {
+find('.use-photo').addEventListener('click', () => {
+  document.getElementById('draw-row').classList.add('with-photo');
+  document.querySelector('#photo button').focus();
+});
+canvas.addEventListener('blur', () => canvas.classList.remove('by-pointer'));
+// The keys also work while nothing is focused.
+document.addEventListener('keydown', (event) => {
+  const isInside = pad.contains(event.target);
+  if (!isInside && (event.target !== document.body || !canvas.clientWidth)) return;
   const key = (event.ctrlKey || event.metaKey) && event.key === 'z' ? 'Backspace' : event.key;
-  const action = { Backspace: undo, Delete: clear, Escape: clear }[key];
+  const action = { Backspace: undo, Delete: clear, Escape: isInside && clear }[key];
   if (!action) return;
   event.preventDefault();
   action();
@@ -188,11 +220,32 @@ for (const [name, example] of Object.entries(props.examples)) {
   makeIcon(button, example, `0 0 ${PAD_SIZE} ${PAD_SIZE}`);
 }
 
+// Show the answer above the pad on a phone, where the panel beside it is out of view.
+function showStrip({ label, note, percentages, image }) {
+  if (!find('.strip').clientWidth) return;
+  setText(find('.strip .digit'), label);
+  setText(find('.strip .note'), note);
+  const best = percentages.map((percentage, digit) => [percentage, digit]).slice(0, 10).sort(([a], [b]) => b - a).slice(0, 3);
+  showBars(find('.best'), best.map(([percentage]) => [percentage]), best.map(([, digit]) => digit));
+  drawPixels(pixels.getContext('2d'), image);
+  setSource(find('.pixels'), pixels.toDataURL());
+}
+
 watch('value', () => {
   const value = JSON.stringify(props.value ?? []);
   if (value !== sentValue) setStrokes(JSON.parse(value)); // Python has set it
 });
 new ResizeObserver(fitCanvas).observe(canvas);
+let pixelRatioQuery; // a reference, or the browser may drop the listener
+function watchPixelRatio() { // it may change without the size
+  pixelRatioQuery = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
+  pixelRatioQuery.addEventListener('change', () => {
+    fitCanvas();
+    watchPixelRatio();
+  }, { once: true });
+}
+watchPixelRatio();
+addEventListener('resize', fitCanvas); // zooming changes it too
 new MutationObserver(paint).observe(document.body, { attributes: true, attributeFilter: ['class'] }); // dark or light
 strokes = props.value?.length ? JSON.parse(JSON.stringify(props.value)) : loadList(...DRAWING, isStroke);
 fitCanvas();

@@ -1,5 +1,6 @@
 """The user's own digits, which the browser stores, and the progress of a fine-tuning on them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from mnist_demo.personalize.user_digits import FORMAT, MAX_BYTES, MAX_DIGITS, VERSION
@@ -9,16 +10,17 @@ from mnist_demo.ui.components.base import Component, Query
 class UserDigitsPanel(Component):
     """List the user's digits. The value is the progress of a fine-tuning, as `PersonalizePanel.finetune` yields it.
 
-    Files of digits are uploaded. `validate` takes {"path"} and returns {"content": the file's text} or {"error"}. The
-    event `submit` with {"path"} starts a fine-tuning, `clear` stops it, and `select` with {"key"} chooses its model for
-    the pad.
+    It may also hold "choices", the names and keys of the models to teach, and "model", the key of the selected one.
+    Files of digits are uploaded. The function `validate` takes {"path"} and returns {"content": the file's text} or
+    {"error"}; `download` takes {"key"} and returns a model's file. The event `submit` with {"path", "model"} starts a
+    fine-tuning, `clear` stops it, and `select` with {"key"} chooses its model for the pad.
     """
 
     scripts = ("dom.js", "strokes.js", "user_digits.js", "download.js", "chart.js", "script.js")
 
-    def __init__(self, validate: Query, **options: Any):
+    def __init__(self, functions: Sequence[Query], **options: Any):
         super().__init__(
-            functions=[validate],
+            functions=functions,
             file_head={"format": FORMAT, "version": VERSION},
             max_digits=MAX_DIGITS,
             max_bytes=MAX_BYTES,

@@ -1,9 +1,13 @@
 // The user's digits: list, edit, download and upload them, and fine-tune a model on them.
 const TIMEOUT_MS = 15000; // without a response after which the page gives up
-const drawChart = makeChart(find('svg'), 'step 0');
+const COPIES = 3; // of each digit that are enough
+const NOT_A_DIGIT = 10;
+const EMPTY_TABLE = ['Your digits, held out', 'Your digits, after', 'Test digits'].map((name) => [name, '–', '–']);
+const drawChart = makeChart(find('.progress'), 'step 0');
 
 let progress = null; // of the running fine-tuning, or of the last one
 let trainedDigits = []; // the digits that it was given, as JSON
+let deleted = []; // {index in the list, digit}, in ascending order: until they are restored, their places stay
 
 const isRunning = () => Boolean(progress) && !progress.done;
 const setNotice = (text) => setText(find('.notice'), text);
@@ -11,11 +15,18 @@ const setNotice = (text) => setText(find('.notice'), text);
 function showUserDigits() {
   const list = find('.digits');
   const digits = getUserDigits();
+  if (!digits.length) deleted = [];
   const focusedIndex = [...list.children].findIndex((cell) => cell.contains(document.activeElement));
   const focusedTag = document.activeElement?.tagName;
   list.textContent = '';
   digits.forEach((digit, i) => addDigit(list, digit, i));
-  if (focusedIndex >= 0) list.children[Math.min(focusedIndex, digits.length - 1)]?.querySelector(focusedTag)?.focus();
+  for (const each of deleted) addDeleted(list, each);
+  list.children[focusedIndex]?.querySelector(focusedTag)?.focus();
+  setChildCount(find('.slots'), 10, (parent) => make('li', parent)).forEach((slot, digit) => {
+    const count = digits.filter(({ label }) => label === digit).length;
+    setText(slot, `${digit} ${'●'.repeat(Math.min(count, COPIES))}${'○'.repeat(Math.max(0, COPIES - count))}`);
+    slot.ariaLabel = `${digit}: ${count} of ${COPIES}`;
+  });
   showButtons();
 }
 
@@ -28,11 +39,27 @@ function addDigit(list, digit, i) {
   select.value = digit.label;
   select.addEventListener('change', () => setUserDigits(getUserDigits().with(i, { ...digit, label: +select.value })));
   const remove = make('button', cell, '×', { type: 'button', title: 'Delete', ariaLabel: `Delete digit ${i + 1}, a ${digit.label}` });
-  remove.addEventListener('click', () => setUserDigits(getUserDigits().toSpliced(i, 1)));
-  make('span', cell, prediction === undefined ? '' : `model: ${prediction}`, { className: 'caption' });
+  remove.addEventListener('click', () => {
+    deleted.push({ index: [...list.children].indexOf(cell), digit });
+    deleted.sort((one, other) => one.index - other.index);
+    setUserDigits(getUserDigits().toSpliced(i, 1));
+  });
+  const read = prediction === NOT_A_DIGIT ? 'not a digit' : prediction;
+  make('span', cell, prediction === undefined ? '' : `read: ${read}`, { className: 'caption' });
 }
 
-// Show the strokes in the middle of a square, at 72 % of its side.
+function addDeleted(list, entry) {
+  const cell = make('li', list, '', { className: 'deleted' });
+  list.insertBefore(cell, list.children[entry.index] ?? null);
+  const undo = make('button', cell, 'Undo', { type: 'button', ariaLabel: `Restore the deleted ${entry.digit.label}` });
+  undo.addEventListener('click', () => {
+    const index = entry.index - deleted.indexOf(entry);
+    deleted = deleted.filter((other) => other !== entry);
+    setUserDigits(getUserDigits().toSpliced(index, 0, entry.digit));
+  });
+}
+
+// Show the strokes in the middle of a square, at 72% of its side.
 function makeThumbnail(parent, strokes) {
   const [xs, ys] = [0, 1].map((axis) => strokes.flat().map((point) => point[axis]).sort((a, b) => a - b));
   const side = Math.max(xs.at(-1) - xs[0], ys.at(-1) - ys[0], 1) / 0.72;
@@ -61,7 +88,7 @@ async function fineTune() {
   const { path } = await upload(new File([formatFile()], 'digits.json')).catch(() => ({}));
   request.isUploading = false;
   if (!path) fail();
-  else if (progress === request) trigger('submit', { path });
+  else if (progress === request) trigger('submit', { path, model: find('.model').value });
 }
 
 function stop() {
@@ -85,6 +112,19 @@ async function addFile(file) {
   setNotice(`${added.length === 1 ? '1 digit was' : `${added.length} digits were`} added${isStored ? '.' : ' until you close this page.'}`);
 }
 
+// Show the models to teach; the selected one stays if it can.
+function listModels({ choices, model = find('.model').value || document.body.dataset.model }) {
+  find('.model').textContent = '';
+  for (const [name, value] of choices) make('option', find('.model'), name, { value });
+  selectModel(model);
+}
+
+function selectModel(key) {
+  const select = find('.model');
+  select.value = key;
+  if (!select.value) select.selectedIndex = 0;
+}
+
 function setProgress(newProgress) {
   const before = JSON.stringify(progress?.held_out_predictions);
   progress = newProgress;
@@ -92,18 +132,18 @@ function setProgress(newProgress) {
   if (JSON.stringify(progress.held_out_predictions) !== before) showUserDigits();
 }
 
-function showProgress({ status, steps, measured_steps: xs = [], user_accuracy: user, test_accuracy: test, table = [], key }) {
+function showProgress({ status, steps = 150, measured_steps: xs = [], user_accuracy: user = [], test_accuracy: test = [], table = [], key, suggestion, done }) {
   setText(find('.status'), status);
+  if (done) setText(find('.visually-hidden'), status); // not five times a second
   showButtons();
-  find('.result').hidden = !xs.length;
-  find('.use-model').hidden = !key;
-  if (xs.length) {
-    const floor = [90, 80, 50].find((value) => value < Math.min(...user, ...test)) ?? 0;
-    const lines = [{ xs, ys: user, className: '' }, { xs, ys: test, className: 'dashed' }];
-    drawChart(makePercentageTicks(floor), steps, makeScale(floor, 100), lines);
-  }
+  find('.use-model').disabled = find('.keep-file').disabled = !key;
+  find('.suggestion').hidden = !suggestion?.model;
+  setText(find('.suggestion'), `Teach ${suggestion?.model}, which is ${suggestion?.text}`);
+  const floor = [90, 80, 50].find((value) => value < Math.min(100, ...user, ...test)) ?? 0;
+  const lines = [{ xs, ys: user, className: '', dots: true }, { xs, ys: test, className: 'dashed' }];
+  drawChart(makePercentageTicks(xs.length ? floor : 0), steps, makeScale(xs.length ? floor : 0, 100), lines);
   find('tbody').textContent = '';
-  for (const [name, ...values] of table) {
+  for (const [name, ...values] of table.length ? table : EMPTY_TABLE) {
     const row = make('tr', find('tbody'));
     make('th', row, name);
     for (const value of values) make('td', row, value);
@@ -113,6 +153,16 @@ function showProgress({ status, steps, measured_steps: xs = [], user_accuracy: u
 find('.fine-tune').addEventListener('click', fineTune);
 find('.stop').addEventListener('click', stop);
 find('.use-model').addEventListener('click', () => drawWithModel(progress.key));
+find('.keep-file').addEventListener('click', async () => {
+  const file = await callServer('download', { key: progress.key });
+  setNotice(file.error ?? '');
+  if (!file.error) saveFile(file);
+});
+find('.suggestion').addEventListener('click', () => {
+  selectModel(progress.suggestion.model);
+  fineTune();
+});
+find('.draw-more').addEventListener('click', () => openTab('draw'));
 find('.download').addEventListener('click', () => {
   saveFile({ name: 'my digits.json', kind: 'application/json', content: btoa(formatFile()) });
 });
@@ -122,6 +172,15 @@ find('input').addEventListener('change', ({ target }) => {
   addFile(target.files[0]);
   target.value = ''; // otherwise the same file cannot be chosen again
 });
+function showValue(value) {
+  if (value?.choices) listModels(value);
+  if (value?.status) setProgress(value);
+}
+
 document.addEventListener('user-digits', showUserDigits);
-watch('value', () => props.value && setProgress(props.value));
+find('.model').addEventListener('change', ({ target }) => trigger('select', { key: target.value }));
+document.addEventListener('model', ({ detail }) => selectModel(detail));
+watch('value', () => showValue(props.value));
+showProgress({ status: '' });
 showUserDigits();
+showValue(props.value);

@@ -1,0 +1,54 @@
+"""axe-core, the checker that browsers' accessibility panels use, finds nothing serious in what this project made."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from mnist_demo.data.synthetic import design_strokes
+from tests.browser import draw_with_mouse, expect_prediction, open_pad
+from tests.e2e.test_browse import CELLS
+
+FOREIGN = ["footer", ".sr-only"]  # Gradio's own
+
+
+def check(page: Page, part: str) -> list[str]:
+    """Return the serious findings in a part of the page."""
+    page.wait_for_timeout(300)  # transitions
+    found: list[dict[str, Any]] = Axe().run(page, {"exclude": [[each] for each in FOREIGN]}).response["violations"]
+    return [
+        f"{part}: {each['id']}: {each['help']}: {each['nodes'][0]['html'][:120]} {each['nodes'][0]['failureSummary']}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_serious_is_found(browser: Browser, app_url: str, width: int, theme: str):
+    page = browser.new_page(viewport={"width": width, "height": 720})
+    open_pad(page, f"{app_url}?__theme={theme}")
+    findings = check(page, "empty")
+    draw_with_mouse(page, design_strokes("crossed 7"))
+    expect_prediction(page, "7")
+    findings += check(page, "draw")
+    for name in ("Change it", "All models", "About"):
+        page.locator("#explanation").get_by_role("tab", name=name).click()
+        findings += check(page, name)
+    page.get_by_role("tab", name="Browse").click()
+    expect(page.locator(CELLS).first).to_be_visible()
+    findings += check(page, "browse")
+    page.locator(CELLS).first.click()
+    expect(page.locator("#digit-browser dialog")).to_be_visible()
+    findings += check(page, "digit")
+    page.keyboard.press("Escape")
+    page.get_by_role("tab", name="Train").click()
+    expect(page.locator("#start")).to_be_enabled()
+    findings += check(page, "train")
+    page.get_by_role("tab", name="Teach").click()
+    expect(page.locator("#user-digits .model option").first).to_be_attached()
+    findings += check(page, "teach")
+    page.close()
+    assert not findings, "\n".join(findings)
