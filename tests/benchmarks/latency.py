@@ -111,7 +111,7 @@ async def measure_during_training(browser: Browser, url: str, alone: float) -> R
     other = await browser.new_page()
     await other.goto(f"{url}?tab=train")
     await other.wait_for_selector("#start:enabled")  # the dataset is loaded
-    await other.get_by_label("Recipe").click()
+    await other.locator("#recipe input").click()
     await other.get_by_role("option", name="cnn", exact=True).click()
     await other.wait_for_function("document.querySelector('#recipe-summary').innerText.includes('10 passes')")  # of cnn
     await other.locator("#hyperparameters button").first.click()
