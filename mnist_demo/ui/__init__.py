@@ -28,11 +28,14 @@ _PROMISE = "Draw a digit and watch a neural network read it. See where it fails.
 # model contains a slash and is secret.
 _TRACK_TABS = """() => {
   const tab = new URLSearchParams(location.search).get('tab');
-  document.getElementById(`${tab}-tab-button`)?.click();
+  const button = document.getElementById(`${tab}-tab-button`);
+  button?.click();
+  document.body.dataset.tab = button ? tab : 'draw';
   document.querySelector('[role=tablist]').addEventListener('click', ({ target }) => {
     const link = new URLSearchParams(location.search);
     const name = target.closest('[role=tab]')?.id.replace('-tab-button', '');
     if (!name || name === link.get('tab')) return;
+    document.body.dataset.tab = name;
     for (const other of [...link.keys()].filter((key) => key !== 'model' || name === 'browse')) link.delete(other);
     link.set('tab', name); // Browse writes its whole query, with the model
     history.replaceState(history.state, '', `?${link}`);

@@ -51,17 +51,18 @@ class DrawTab:
                 self.pad = Sketchpad(
                     model=self.models.default_key(), examples=examples, predict_path=PREDICT_PATH, elem_id="pad"
                 )
-                with gr.Column(elem_id="photo"):
+                with gr.Column(visible=False, elem_id="photo") as photo_side:  # created when it is first wanted
                     photo = PhotoFile(sources=["upload", "clipboard", "webcam"], show_label=False, height="25rem")
                     draw_button = gr.Button("Draw instead", size="sm")
             with gr.Column(min_width=300, elem_id="draw-answer"):
                 count = len(self.models.shared_names())
                 PredictionPanel(render.prediction(BLANK), follows_pad=True, model_count=count, elem_id="prediction")
-                photo_prediction = PredictionPanel(NO_PHOTO, elem_id="photo-prediction")
+                photo_prediction = PredictionPanel(NO_PHOTO, visible=False, elem_id="photo-prediction")
                 choices, default = self.models.described_choices(), self.models.default_key() or None
                 self.model = Choice(choices, value=default, label="Model", elem_id="draw-model")
         Explanation(explain, elem_id="explanation")
 
+        self.pad.upload(None, None, [photo_side, photo_prediction], js=Sketchpad.show_photo, **PRIVATE_EVENT)
         draw_button.click(None, js=Sketchpad.show_pad, **PRIVATE_EVENT)
         gr.on(
             [photo.change, self.model.change],

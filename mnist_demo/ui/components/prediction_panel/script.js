@@ -11,6 +11,7 @@ let isLabeling = false; // whether the ten labels are unfolded
 let wasSettled = true;
 let maps = []; // of the likeliest digits
 let showsHeat = false;
+let hasEvidence = true;
 
 const labelButtons = NAMES.slice(0, 10).map((name, digit) =>
   make('button', find('.labels'), name, { type: 'button', onclick: () => saveLabel(digit) }));
@@ -21,8 +22,7 @@ find('.ask').addEventListener('click', () => {
 });
 find('.train').addEventListener('click', () => {
   openTab('teach');
-  // Gradio creates the tab at its first visit.
-  setTimeout(() => document.getElementById('user-digits')?.scrollIntoView({ behavior: 'smooth' }), 300);
+  whenPresent('#user-digits .user-digits', (tab) => tab.scrollIntoView({ behavior: 'smooth' }));
 });
 
 const hasStrokes = (digit, strokes) => JSON.stringify(digit.strokes) === JSON.stringify(strokes);
@@ -61,13 +61,14 @@ function showPrediction(prediction) {
   setText(find('.digit'), label);
   setText(find('.note'), note);
   panel.classList.toggle('not-a-digit', !isDigit);
+  panel.classList.toggle('settled', settled); // bars ease then; while the pen moves, each frame would repaint them
   const bars = percentages.map((percentage) => [percentage, `${percentage.toFixed(1)}%`]);
   const best = percentages.indexOf(Math.max(...percentages));
   showBars(find('.bars'), bars, NAMES).forEach((row, i) => row.classList.toggle('best', i === best));
   drawPixels(context, prediction.image);
   if (props.follows_pad) {
     updateDrawing(prediction);
-    if (!judged || !percentages.length) showEvidence();
+    if (hasEvidence && (!judged || !percentages.length)) showEvidence();
   } else { // a photo: its panel stays away until there is one
     panel.hidden = !prediction.ink;
     find('.found').hidden = !prediction.ink;
@@ -95,6 +96,7 @@ function updateDrawing({ settled, percentages, drawing: newDrawing }) {
 
 // Show what the explanation has found, or remove it while the drawing changes.
 function showEvidence(evidence = NO_EVIDENCE) {
+  hasEvidence = evidence !== NO_EVIDENCE;
   if (evidence.maps) {
     ({ maps } = evidence);
     showPicture();

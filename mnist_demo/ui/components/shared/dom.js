@@ -3,6 +3,13 @@ const NO_RESPONSE = 'The server does not answer. Try again.';
 const find = (selector) => element.querySelector(selector);
 const openTab = (name) => document.getElementById(`${name}-tab-button`).click();
 
+// Gradio creates a part of the page when it is first shown.
+function whenPresent(selector, act) {
+  const node = document.querySelector(selector);
+  if (node) act(node);
+  else requestAnimationFrame(() => whenPresent(selector, act));
+}
+
 function drawWithModel(key) {
   openTab('draw');
   trigger('select', { key });

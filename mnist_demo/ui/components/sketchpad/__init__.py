@@ -17,7 +17,8 @@ class Sketchpad(Component):
     """
 
     scripts = ("dom.js", "strokes.js", "predict.js", "script.js")
-    # The `js` of an event: show the pad instead of the photo.
+    # The `js` of events: show the photo's components, and show the pad instead.
+    show_photo = "() => Array(2).fill({ __type__: 'update', visible: true })"
     show_pad = "() => { document.getElementById('draw-row').classList.remove('with-photo'); return []; }"
 
     def __init__(self, *, model: str, examples: dict[str, Strokes], predict_path: str, **options: Any):

@@ -13,6 +13,7 @@ const canvas = find('.pad canvas');
 const context = canvas.getContext('2d');
 const undoButton = find('.undo'), clearButton = find('.clear');
 
+const stripQuery = matchMedia('(max-width: 739px)'); // of the strip in style.css
 const pixels = Object.assign(document.createElement('canvas'), { width: 28, height: 28 });
 
 let strokes = [];
@@ -200,7 +201,8 @@ undoButton.addEventListener('click', undo);
 clearButton.addEventListener('click', clear);
 find('.use-photo').addEventListener('click', () => {
   document.getElementById('draw-row').classList.add('with-photo');
-  document.querySelector('#photo button').focus();
+  trigger('upload');
+  whenPresent('#photo button', (button) => button.focus());
 });
 canvas.addEventListener('blur', () => canvas.classList.remove('by-pointer'));
 // The keys also work while nothing is focused.
@@ -222,7 +224,7 @@ for (const [name, example] of Object.entries(props.examples)) {
 
 // Show the answer above the pad on a phone, where the panel beside it is out of view.
 function showStrip({ label, note, percentages, image }) {
-  if (!find('.strip').clientWidth) return;
+  if (!stripQuery.matches) return;
   setText(find('.strip .digit'), label);
   setText(find('.strip .note'), note);
   const best = percentages.map((percentage, digit) => [percentage, digit]).slice(0, 10).sort(([a], [b]) => b - a).slice(0, 3);
