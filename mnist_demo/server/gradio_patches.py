@@ -4,10 +4,10 @@ import asyncio
 import os
 import re
 import time
+from collections import defaultdict
 from typing import Any, NoReturn
 
 import gradio as gr
-from cachetools import LRUCache
 from gradio import processing_utils, queueing, routes
 from gradio.blocks import BlockFunction
 from gradio.components.api_component import Api
@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from mnist_demo.server.clients import client_address
 
 MAX_WAITING = 400  # events of all clients in the queue
-MAX_SESSIONS = 2000  # with undelivered messages, as in Gradio
+MAX_UPLOADS = 2000  # whose progress is kept
 MAX_SESSION_NAME = 64  # characters; those of Gradio's page have 11
 UNDELIVERED_SECONDS = 120.0  # long enough for a phone that sleeps
 _get_state, _validate_inputs = StateHolder.__getitem__, gr.Blocks.validate_inputs
@@ -37,17 +37,6 @@ class Messages(asyncio.Queue):
     def _get(self) -> Any:
         self.since = time.monotonic()
         return super()._get()
-
-
-class MessagesBySession(LRUCache):
-    """Messages of the last active sessions. Gradio's own cache stops the queue when a dropped session gets one."""
-
-    def __missing__(self, session: str) -> Messages:
-        return Messages()
-
-    def __delitem__(self, session: str) -> None:
-        if session in self:
-            super().__delitem__(session)
 
 
 def _get_short_state(states: StateHolder, session: str) -> SessionState:
@@ -100,7 +89,8 @@ def replace_head(tags: str) -> None:
 def harden(blocks: gr.Blocks) -> None:
     """Patch a page that is built, before it is launched."""
     blocks.queue(api_open=False, max_size=MAX_WAITING)  # by default, the API bypasses the queue, which is unbounded
-    blocks._queue.pending_messages_per_session = MessagesBySession(MAX_SESSIONS)  # type: ignore[assignment]
+    # Gradio keeps 2,000 sessions, and stops the queue when one that is dropped or without a name gets a message.
+    blocks._queue.pending_messages_per_session = defaultdict(Messages)  # type: ignore[assignment]
 
 
 def count_queued(blocks: gr.Blocks, address: str) -> int:
@@ -110,13 +100,13 @@ def count_queued(blocks: gr.Blocks, address: str) -> int:
 
 
 async def drop_undelivered(blocks: gr.Blocks) -> None:
-    """Drop messages that wait for UNDELIVERED_SECONDS, and cancel their jobs. Also drop the progress of uploads."""
+    """Forget sessions without delivery for UNDELIVERED_SECONDS: their messages and jobs. Also limit MAX_UPLOADS."""
     queue, oldest = blocks._queue, time.monotonic() - UNDELIVERED_SECONDS
     for session, messages in list(queue.pending_messages_per_session.items()):
-        if messages.qsize() and messages.since < oldest:
-            del queue.pending_messages_per_session[session]
+        if messages.since < oldest:  # a page that listens gets a heartbeat every 15 s
+            queue.pending_messages_per_session.pop(session, None)
             await queue.clean_events(session_hash=session)
     for session in queue.pending_event_ids_session.keys() - queue.pending_messages_per_session.keys():
         del queue.pending_event_ids_session[session]
-    if len(file_upload_statuses._signals) > MAX_SESSIONS:
+    if len(file_upload_statuses._signals) > MAX_UPLOADS:
         file_upload_statuses.__init__()  # type: ignore[misc]

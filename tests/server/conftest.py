@@ -47,6 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     uploads = tmp_path_factory.mktemp("server") / "deep" / "uploads"
     environment = {"SPACE_ID": "user/digits", "GRADIO_TEMP_DIR": str(uploads), "MNIST_DEMO_TRAIN_SECONDS": "600"}
     environment |= {"OMP_NUM_THREADS": "1"}  # as in app.py, before PyTorch is imported
+    environment |= {"GRADIO_HEARTBEAT_INTERVAL": "1"}  # seconds, shorter than UNDELIVERED_SECONDS
     program = f"import os\nos.environ |= {environment}\n{PROGRAM}"
     with serve_app("synthetic", may_complain=True, program=["-c", program]) as url:
         yield Server(url, find_server(url), uploads, Protocol.of(url))

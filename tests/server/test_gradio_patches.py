@@ -12,7 +12,7 @@ from gradio.state_holder import SessionState
 from PIL import Image
 
 from mnist_demo.server import gradio_patches
-from mnist_demo.server.gradio_patches import MAX_SESSIONS, MAX_WAITING, Messages, MessagesBySession
+from mnist_demo.server.gradio_patches import MAX_UPLOADS, MAX_WAITING, Messages
 from tests.conftest import run_async
 
 
@@ -36,24 +36,18 @@ def test_a_page_keeps_no_values_of_sessions_and_no_statistics_and_its_queue_is_b
     assert queue.compute_analytics_summary([record]) == {"functions": {}}
 
 
-def test_a_page_that_listens_keeps_its_messages_when_many_others_come():
-    by_session = MessagesBySession(3)
-    for session in ("listens", "b", "c"):
+def test_a_page_keeps_its_messages_when_many_others_come():
+    by_session = run_async(build_page())[0]._queue.pending_messages_per_session
+    for session in ("listens", *map(str, range(3_000))):  # Gradio's own drops the first
         by_session[session] = Messages()
-    for number in range(10):
-        assert by_session["listens"] is by_session["listens"]
-        by_session[f"new {number}"] = Messages()
-    assert set(by_session) == {"new 8", "listens", "new 9"}
-    by_session["b"].put_nowait("lost")  # Gradio's own raises KeyError
-    del by_session["b"]
+    assert "listens" in by_session
+    by_session["unknown"].put_nowait("lost")  # Gradio's own raises KeyError
 
 
 @pytest.mark.parametrize(
     ("seconds", "delivered", "is_kept"), [(119, 0, True), (121, 0, False), (300, 1, True), (300, 2, True)]
 )
-def test_messages_are_dropped_with_their_jobs_after_two_minutes_without_delivery(
-    seconds: int, delivered: int, is_kept: bool
-):
+def test_two_minutes_without_delivery_drop_messages_and_their_jobs(seconds: int, delivered: int, is_kept: bool):
     async def run() -> Queue:
         """Send two messages a second to a page that takes `delivered` of them."""
         blocks, _ = await build_page()
@@ -76,7 +70,7 @@ def test_messages_are_dropped_with_their_jobs_after_two_minutes_without_delivery
 def test_the_progress_of_uploads_that_were_never_sent_is_dropped():
     async def request_progress() -> None:
         blocks, _ = await build_page()
-        for number in range(MAX_SESSIONS + 1):
+        for number in range(MAX_UPLOADS + 1):
             file_upload_statuses._signals[f"{number}"] = asyncio.Event()
         await gradio_patches.drop_undelivered(blocks)
 
