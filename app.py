@@ -59,7 +59,7 @@ def main(
     from mnist_demo.server import uploads
 
     try:
-        uploads.create_folder()
+        upload_folder = uploads.create_folder()
     except OSError as error:
         fail(f"uploads cannot be stored, see {uploads.FOLDER_VARIABLE}: {error}")
     from mnist_demo.data.mnist import DATA_FOLDER
@@ -71,14 +71,14 @@ def main(
     gradio_patches.apply()
     folder = None if data == "synthetic" else Path(data or DATA_FOLDER)
     page = build_page(Services.create(folder, train_slots=train_slots, train_seconds=train_seconds))
-    signal.signal(signal.SIGTERM, terminate)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     gc.freeze()  # later collections skip what the start created, and take less time
     gc.enable()
     try:
-        serve(**vars(page), host=host, port=port, root_path=root_path, share=share)
-    except SystemExit:  # raised by `terminate`; Ctrl-C returns from launch instead
+        serve(**vars(page), server_name=host, server_port=port, root_path=root_path or None, share=share)
+    except SystemExit:  # raised at SIGTERM; Ctrl-C returns from launch instead
         page.blocks.close(verbose=False)
-        uploads.delete_folder()
+        upload_folder.cleanup()
         print("Terminated; trainings were stopped, and uploads deleted.", flush=True)
         os._exit(TERMINATED)  # do not wait for other threads
 
@@ -95,10 +95,6 @@ def check_address(host: str | None, port: int | None) -> None:
         if os.name == "posix":  # as servers do, so that a port is free as soon as its last server has ended
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host or "127.0.0.1", port or 0))
-
-
-def terminate(*_: object) -> None:
-    raise SystemExit(TERMINATED)
 
 
 if __name__ == "__main__":

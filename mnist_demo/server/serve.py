@@ -1,7 +1,7 @@
 """Launch a page of Gradio as a public server: patches, limits, periodic jobs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -19,8 +19,6 @@ from mnist_demo.server.middleware import RequestLimits
 _OPTIONS: dict[str, Any] = {
     "ssr_mode": False,
     "run_history": False,  # doubles the time of a prediction
-    "show_error": False,
-    "enable_monitoring": False,
     "pwa": False,
     "max_threads": 250,  # jobs that wait in the page's own queues occupy at most 200
     "max_file_size": "10mb",
@@ -28,23 +26,11 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-def serve(
-    blocks: gr.Blocks,
-    *,
-    routes: Sequence[Route],
-    style: dict[str, Any],
-    head: str = "",
-    host: str | None = None,
-    port: int | None = None,
-    root_path: str = "",
-    share: bool = False,
-    **options: Any,
-) -> Any:
+def serve(blocks: gr.Blocks, *, routes: list[Route], style: dict[str, Any], head: str = "", **options: Any) -> Any:
     """Launch `blocks` with further `routes` beside Gradio's, and return what `gr.Blocks.launch` returns.
 
-    `head` holds HTML tags for the page's head. `root_path` is the path that a reverse proxy serves the page under, such
-    as "/digits". `style` and `options` are further arguments of `launch`. Call `gradio_patches.apply()` before the page
-    is built.
+    `head` holds HTML tags for the page's head. `style` and `options` are further arguments of `launch`. Call
+    `gradio_patches.apply()` before the page is built.
     """
     gradio_patches.harden(blocks)
     gradio_patches.replace_head(head)
@@ -57,6 +43,5 @@ def serve(
         running.cancel()
 
     limits = Middleware(RequestLimits, count_queued=partial(gradio_patches.count_queued, blocks))
-    options |= {"app_kwargs": {"middleware": [limits], "routes": list(routes), "lifespan": lifespan}}
-    options |= {"server_name": host, "server_port": port, "root_path": root_path or None, "share": share}
-    return blocks.launch(**(_OPTIONS | style | options))
+    app_kwargs = {"middleware": [limits], "routes": routes, "lifespan": lifespan}
+    return blocks.launch(app_kwargs=app_kwargs, **(_OPTIONS | style | options))
