@@ -1,5 +1,6 @@
 import asyncio
 import platform
+from unittest.mock import AsyncMock
 
 import psutil
 import pytest
@@ -24,17 +25,11 @@ def test_a_job_that_fails_is_logged_and_all_go_on(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(housekeeping, "preload", lambda: None)
     monkeypatch.setattr(housekeeping, "PRELOAD_SECONDS", 0.0)
     monkeypatch.setattr(housekeeping, "PAUSE_SECONDS", 0.01)
-    runs: list[None] = []
-
-    async def fail() -> None:
-        raise ValueError("disk full")
-
-    async def count() -> None:
-        runs.append(None)
+    failing, working = AsyncMock(side_effect=ValueError("disk full")), AsyncMock(return_value=None)
 
     async def run() -> None:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(run_jobs(fail, count), 0.5)
+            await asyncio.wait_for(run_jobs(failing, working), 0.5)
 
     run_async(run())
-    assert len(runs) > 1 and caplog.text.count("ValueError: disk full") > 1
+    assert working.await_count > 1 and caplog.text.count("ValueError: disk full") > 1
