@@ -4,7 +4,7 @@ import copy
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Event
 
 import torch
@@ -59,24 +59,17 @@ def train(
     chosen as above. The same seed, device and number of threads give the same weights. Raises InputError if there are
     too few training digits or if the loss diverges.
     """
-    fine_tune_steps = _count_all_steps(data, recipe.fine_tune) if recipe.fine_tune else 0
-    with closing(_train_once(model, data, recipe, seed, device, stop)) as training:
-        for progress in training:
-            yield replace(progress, steps=progress.steps + fine_tune_steps)
-    if not recipe.fine_tune or (stop and stop.is_set()):
-        return
-    with closing(train(model, data, recipe.fine_tune, seed=seed, device=device, stop=stop)) as fine_tuning:
-        for more in fine_tuning:
-            yield replace(
-                more,
-                step=progress.step + more.step,
-                steps=progress.step + more.steps,
-                epoch=progress.epoch + more.epoch,
-                seconds=progress.seconds + more.seconds,
-            )
+    steps, step, epoch, seconds = _count_all_steps(data, recipe), 0, 0, 0.0  # the last three: of finished stages
+    for stage in _list_stages(recipe):
+        with closing(_train_stage(model, data, stage, seed, device, stop)) as training:
+            for own in training:
+                yield Progress(step + own.step, steps, epoch + own.epoch, own.loss, seconds + own.seconds, own.result)
+        if stop and stop.is_set():
+            return
+        step, epoch, seconds = step + own.step, epoch + own.epoch, seconds + own.seconds
 
 
-def _train_once(
+def _train_stage(
     model: nn.Module, data: Dataset, recipe: Recipe, seed: int, device: str | torch.device, stop: Event | None
 ) -> Generator[Progress, None, None]:
     def check_stop(share: float = 0) -> None:
@@ -179,8 +172,12 @@ def _drops_last_batch(recipe: Recipe, digits: int) -> bool:
 
 
 def _count_all_steps(data: Dataset, recipe: Recipe) -> int:
-    steps = recipe.epochs * steps_per_epoch(data, recipe)
-    return steps + (_count_all_steps(data, recipe.fine_tune) if recipe.fine_tune else 0)
+    return sum(stage.epochs * steps_per_epoch(data, stage) for stage in _list_stages(recipe))
+
+
+def _list_stages(recipe: Recipe) -> list[Recipe]:
+    """Return the recipe, then the one that fine-tunes, if any."""
+    return [recipe, *(_list_stages(recipe.fine_tune) if recipe.fine_tune else [])]
 
 
 def estimate_seconds(data: Dataset, recipe: Recipe, *, device: str | torch.device = "cpu") -> float:
