@@ -14,6 +14,7 @@ SHOW = ("all", "right", "wrong")
 COMPARE = ("", "only this one", "only the other")  # digits that only one of two models classifies correctly
 ORDER = ("stored", "unsure", "confident", "random")
 DIGITS = tuple(range(10))
+FILTERS: dict[str, tuple] = {"show": SHOW, "truth": (None, *DIGITS), "read": (None, *DIGITS), "compare": COMPARE}
 MAX_SEED = 9_999
 PAGE_SIZE = 100  # digits per page
 
@@ -31,19 +32,13 @@ class DigitQuery:
     page: int = 0  # from 0
 
     def __post_init__(self) -> None:
-        for name, choices in (("show", SHOW), ("compare", COMPARE), ("order", ORDER)):
-            _validate(name, getattr(self, name), choices)
-        for name, digit in (("truth", self.truth), ("read", self.read)):
-            if digit is not None:
-                _validate(name, digit, DIGITS)
+        for name, choices in (FILTERS | {"order": ORDER}).items():
+            if (value := getattr(self, name)) not in choices:
+                listed = ", ".join(repr(choice) for choice in choices if choice is not None)
+                raise InputError(f"{name} is {str(value)[:40]!r}; choose from: {listed}.")
         for name, number, maximum in (("seed", self.seed, MAX_SEED), ("page", self.page, 10**6)):
             if not 0 <= number <= maximum:
                 raise InputError(f"{name} is {number}; it must be from 0 to {maximum:,}.")
-
-
-def _validate(name: str, value: object, choices: tuple) -> None:
-    if value not in choices:
-        raise InputError(f"{name} is {str(value)[:40]!r}; choose from: {', '.join(map(repr, choices))}.")
 
 
 def find_rows(query: DigitQuery, evaluation: Evaluation, other: Evaluation | None = None) -> Tensor:
@@ -74,10 +69,9 @@ def count_by_filter(
     query: DigitQuery, evaluation: Evaluation, other: Evaluation | None = None
 ) -> dict[str, dict[Any, int]]:
     """For each filter, count the digits that each of its choices would match, with the other filters unchanged."""
-    filters: dict[str, tuple] = {"show": SHOW, "truth": (None, *DIGITS), "read": (None, *DIGITS), "compare": COMPARE}
     return {
         name: {choice: int(_matches(replace(query, **{name: choice}), evaluation, other).sum()) for choice in choices}
-        for name, choices in filters.items()
+        for name, choices in FILTERS.items()
     }
 
 
