@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -65,13 +66,7 @@ def hardware_name(device: str | torch.device = "cpu") -> str:
     device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{_processor_name()}, {os.cpu_count()} cores"
-
-
-def _processor_name() -> str:
     info = Path("/proc/cpuinfo")  # on Linux, platform.processor() is often empty
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    found = re.search(r"model name\s*: (.+)", info.read_text(errors="replace")) if info.is_file() else None
+    name = found[1].strip() if found else platform.processor() or platform.machine()
+    return f"{name}, {os.cpu_count()} cores"

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from mnist_demo.calibration import Calibration
-from mnist_demo.data import Digits, batches
+from mnist_demo.data import Digits
 from mnist_demo.devices import torch_threads
 
 UNCALIBRATED = Calibration()
@@ -104,7 +104,7 @@ def compute_logits(
 
     def predict_batch(start: int) -> Tensor:
         with torch.inference_mode(), torch_threads(1) if workers > 1 else nullcontext():
-            return model(next(batches(digits[start : start + batch_size], batch_size))[0])
+            return model(digits.images[start : start + batch_size].float().div_(255))
 
     was_training = model.training
     model.eval()

@@ -22,17 +22,15 @@ def pixel_values(image: np.ndarray, title: str) -> Figure:
     return figure
 
 
-def digit_grid(
-    images: np.ndarray, predictions: list[int], labels: list[int], *, title: str = "", source: str = ""
-) -> Figure:
+def digit_grid(images: np.ndarray, predictions: list[int], labels: list[int], *, title: str, source: str) -> Figure:
     """Plot digits, uint8 (N, 28, 28), as tutorial 001 does, above "prediction (label)": red with a × if incorrect.
 
-    `title` and `source`, the address of the page, stand above them.
+    `title` and `source`, the address of the page if known, stand above them.
     """
     columns, width, height = 10, 34, 42  # digits per row, and pixels of a cell
     rows = -(-len(images) // columns)
     canvas = np.zeros((rows * height, columns * width), dtype=np.uint8)
-    head = 0.3 * bool(title) + 0.25 * bool(source)  # inches
+    head = 0.3 + 0.25 * bool(source)  # inches
     figure = Figure(figsize=(0.8 * columns, 1.0 * rows + head))
     figure.text(0.01, 1 - 0.08 / (rows + head), title, va="top", fontsize=10, weight="bold", parse_math=False)
     figure.text(0.01, rows / (rows + head), source, va="bottom", fontsize=6.5, color="#5b5b66", parse_math=False)

@@ -34,17 +34,16 @@ def compute_activations(model: nn.Sequential, image: np.ndarray) -> list[LayerAc
     ten digits. Other models show each hidden layer: a convolution by its most active maps, in their order, and a linear
     layer by its most active units, as weights in the first layer and as attributions (`expected_gradients`) later.
     """
-    stages = list(_run_stages(model, image))
-    hidden = len(stages) - 1
+    *hidden, (last, logits, _) = _run_stages(model, image)
+    if not hidden:
+        return [_show_digits(last, logits)]  # type: ignore[arg-type]  # each model ends with nn.Linear
     shown = []
-    for number, (layer, output, end) in enumerate(stages):
-        if not isinstance(layer, nn.Linear):
-            shown.append(_show_maps(output, f"Layer {number + 1} of {hidden}"))
-        elif len(stages) == 1:
-            shown.append(_show_digits(layer, output))
-        elif number < len(stages) - 1:
-            title = f"Layer {number + 1} of {hidden}"
-            shown.append(_show_units(model[:end], layer, image, output, title, is_first=number == 0))
+    for number, (layer, output, end) in enumerate(hidden, 1):
+        title = f"Layer {number} of {len(hidden)}"
+        if isinstance(layer, nn.Linear):
+            shown.append(_show_units(model[:end], layer, image, output, title, is_first=number == 1))
+        else:
+            shown.append(_show_maps(output, title))
     return shown
 
 
@@ -76,8 +75,7 @@ def _show_maps(maps: Tensor, title: str) -> LayerActivations:
     units = values.topk(min(MAX_MAPS, count)).indices.sort().values
     most = f"{MAX_MAPS} most active of " if count > MAX_MAPS else ""
     caption = f"{title} · {most}{count} filters ({height}x{width}). Ink: the filter found its pattern here."
-    shown = maps[units].contiguous().numpy().copy()
-    return LayerActivations(caption, units.tolist(), shown, values[units].tolist(), signed=False)
+    return LayerActivations(caption, units.tolist(), maps[units].numpy(), values[units].tolist(), signed=False)
 
 
 def _show_units(
@@ -85,7 +83,7 @@ def _show_units(
 ) -> LayerActivations:
     units = activations.topk(min(MAX_UNITS, len(activations))).indices
     if is_first:
-        pictures = layer.weight.detach()[units].reshape(-1, 28, 28).numpy().copy()
+        pictures = layer.weight.detach()[units].reshape(-1, 28, 28).numpy()
         hint = "Ink on orange excites it, on blue inhibits it."
     else:
         pictures = expected_gradients(lambda images: stages(images)[:, units], image)

@@ -145,8 +145,7 @@ def _prepare_and_train(
 ) -> Generator[FinetuneProgress | None, None, None]:
     """Yield None during preparation, then the progress of training."""
     body, last = model[:-1], model[-1]
-    if not isinstance(last, nn.Linear):
-        raise TypeError(f"The last layer must be nn.Linear for fine-tuning; it is {type(last).__name__}.")
+    assert isinstance(last, nn.Linear)
     generator = torch.Generator().manual_seed(seed)
     drawings = yield from render_user_digits(digits)
     user = yield from extract_features(body, drawings, device)
