@@ -167,59 +167,45 @@ class TrainingJob(Job):
             self.smoothed_losses.append(SMOOTHING * before + (1 - SMOOTHING) * progress.loss)
             self._check_time()
             now = time.monotonic()
+            last_interval, interval = interval, progress.step * MEASUREMENTS // progress.steps
             if result := progress.result:
                 self.epochs.append(result)
-                if progress.step < progress.steps:
-                    self._measure(model, progress, result.test_accuracy)
-            elif progress.step * MEASUREMENTS // progress.steps > interval:
-                self._measure(model, progress)
-            interval = progress.step * MEASUREMENTS // progress.steps
+            if progress.step < progress.steps and (result or interval > last_interval):
+                with suppress(_Dropped):  # a stopped training ends at its next step
+                    self._measure(model, progress, result.test_accuracy if result else None)
             if now - last_prediction >= PREDICT_SECONDS:
                 self._predict(model)
                 last_prediction = now
 
     def _finish(self, model: nn.Module, last: Progress) -> None:
         """Measure the trained model. The job may now be dropped, but no longer be stopped."""
-
-        def check(fraction: float) -> None:
-            if self._is_dropped:
-                raise _Dropped
-
         self._predict(model)
-        tested = evaluate(model, self.data.test, report=check)
+        tested = evaluate(model, self.data.test, report=self._check_dropped)
         if not isfinite(tested.loss):
             raise InputError("Training diverged at its last step: the loss is not a number. Try a smaller lr.")
-        self._add_accuracies(model, last, tested.accuracy, check)
+        self._measure(model, last, tested.accuracy)
         metadata = build_metadata(self.recipe, self.data, last, self.epochs, tested, seed=self.seed, device=self.device)
         model.to("cpu")
         self.metadata = metadata
 
     def _measure(self, model: nn.Module, progress: Progress, test_accuracy: float | None = None) -> None:
-        """Note the accuracy, unless the job is stopped meanwhile."""
+        """Note the accuracies at a step; `test_accuracy` is given if the whole test set was evaluated.
 
-        def check(fraction: float) -> None:
-            if self.stop.is_set():
-                raise _Dropped
-
-        with suppress(_Dropped):  # the training ends at its next step
-            sample = self.data.test[:: max(1, len(self.data.test) // MEASURE_SIZE)]
-            is_full = test_accuracy is not None or len(sample) == len(self.data.test)
-            if test_accuracy is None:
-                test_accuracy = evaluate(model, sample, report=check).accuracy
-            self._add_accuracies(model, progress, test_accuracy, check, is_full)
-
-    def _add_accuracies(
-        self,
-        model: nn.Module,
-        progress: Progress,
-        test_accuracy: float,
-        check: Callable[[float], None],
-        is_full: bool = True,
-    ) -> None:
+        Raise _Dropped if the job is stopped meanwhile.
+        """
+        sample = self.data.test[:: max(1, len(self.data.test) // MEASURE_SIZE)]
+        is_full = test_accuracy is not None or len(sample) == len(self.data.test)
+        if test_accuracy is None:
+            test_accuracy = evaluate(model, sample, report=self._check_dropped).accuracy
         training, _ = split_validation(self.data.train, self.recipe)
         digits = torch.nonzero(training.labels < 10)[:MEASURE_SIZE, 0]  # some datasets hold non-digits too
-        train_accuracy = evaluate(model, training[digits], report=check).accuracy
+        train_accuracy = evaluate(model, training[digits], report=self._check_dropped).accuracy
         self.accuracies.append(AccuracyPoint(progress.step, progress.seconds, train_accuracy, test_accuracy, is_full))
+
+    def _check_dropped(self, fraction: float) -> None:
+        """Raise _Dropped if a measurement is no longer needed. The final one is, even if the training was stopped."""
+        if self._is_dropped or (self.stop.is_set() and not self.has_trained):
+            raise _Dropped
 
     def _predict(self, model: nn.Module) -> None:
         was_training = model.training

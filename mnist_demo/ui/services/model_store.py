@@ -98,14 +98,11 @@ class ModelStore:
 
     def described_choices(self, session_id: str = "") -> list[tuple[str, str]]:
         """Return the same choices; the names of shared models are followed by their kind and accuracy."""
-        return [(self._describe(key) if name == key else name, key) for name, key in self.choices(session_id)]
-
-    def _describe(self, name: str) -> str:
-        try:
-            classifier = self.find(name)
-        except InputError:
-            return name
-        return summarize_model(name, classifier.model, classifier.metadata)  # type: ignore[arg-type]  # all are Sequential
+        described = {
+            each.name: summarize_model(each.name, each.model, each.metadata)  # type: ignore[arg-type]  # all are Sequential
+            for each in self.all_shared()
+        }
+        return [(described.get(key, name), key) for name, key in self.choices(session_id)]
 
     def default_key(self) -> str:
         """Return the key of the model to start with; empty if there is no model."""
@@ -221,7 +218,6 @@ class ModelStore:
 
     def end_session(self, session_id: str) -> None:
         """Drop the session of a page that has closed, and stop its training."""
+        self.stop(session_id)
         with self._lock:
-            session = self._sessions.pop(session_id, None)
-        if session:
-            session.stop.set()
+            self._sessions.pop(session_id, None)

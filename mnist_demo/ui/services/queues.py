@@ -21,20 +21,16 @@ class Ticket:
 
     clients: set[str]  # addresses that wait for the same work
     round: int
-    is_active: bool = False  # whether its turn has come
     called: Event = field(default_factory=Event)  # set when its turn comes, or when it loses its place
 
 
 class FairQueue:
-    """Tickets in the order of their turns. Not thread-safe: guard it with a lock."""
+    """Waiting tickets in the order of their turns. Not thread-safe: guard it with a lock."""
 
     def __init__(self) -> None:
-        self._tickets: list[Ticket] = []  # in order of arrival, active ones included
+        self._tickets: list[Ticket] = []  # in order of arrival
         self._round = 0  # of the latest turn
         self._served: set[str] = set()  # clients that had a turn in this round
-
-    def __contains__(self, ticket: Ticket) -> bool:
-        return ticket in self._tickets
 
     def add(self, client: str) -> Ticket:
         ticket = Ticket({client}, self._next_round(client))
@@ -53,15 +49,12 @@ class FairQueue:
 
     def waiting(self) -> list[Ticket]:
         """Return the tickets that wait, next first."""
-        return sorted((ticket for ticket in self._tickets if not ticket.is_active), key=lambda ticket: ticket.round)
-
-    def count_active(self) -> int:
-        return sum(ticket.is_active for ticket in self._tickets)
+        return sorted(self._tickets, key=lambda ticket: ticket.round)
 
     def start_next(self) -> Ticket:
-        """Give the next ticket its turn; one must wait."""
+        """Remove the next ticket, whose turn has come, and return it; one must wait."""
         ticket = self.waiting()[0]
-        ticket.is_active = True
+        self._tickets.remove(ticket)
         if ticket.round > self._round:
             self._round, self._served = ticket.round, set()
         self._served |= ticket.clients
@@ -69,10 +62,7 @@ class FairQueue:
 
     def pop(self, limit: int) -> list[Ticket]:
         """Remove and return up to `limit` tickets, next first."""
-        popped = [self.start_next() for _ in self.waiting()[:limit]]
-        for ticket in popped:
-            self._tickets.remove(ticket)
-        return popped
+        return [self.start_next() for _ in self._tickets[:limit]]
 
     def _next_round(self, client: str) -> int:
         first = self._round + (client in self._served)
@@ -89,6 +79,7 @@ class WorkQueue:
     def __init__(self, slots: int = 1, max_waiting: int = 20):
         self._slots, self._max_waiting = slots, max_waiting
         self._queue = FairQueue()
+        self._active: set[Ticket] = set()  # whose turn has come
         self._lock = Lock()
 
     @contextmanager
@@ -132,18 +123,22 @@ class WorkQueue:
 
     def _remove(self, ticket: Ticket) -> None:
         with self._lock:
+            self._active.discard(ticket)
             self._queue.remove(ticket)
             self._advance()
 
     def _position(self, ticket: Ticket) -> int:
         with self._lock:
-            if ticket not in self._queue:
+            if ticket in self._active:
+                return 0
+            if ticket not in (waiting := self._queue.waiting()):
                 raise InputError("Too many requests are waiting already; try again in a few minutes.")
-            return 0 if ticket.is_active else self._queue.waiting().index(ticket) + 1
+            return waiting.index(ticket) + 1
 
     def _advance(self) -> None:
-        while self._queue.waiting() and self._queue.count_active() < self._slots:
-            self._queue.start_next().called.set()
+        while self._queue.waiting() and len(self._active) < self._slots:
+            self._active.add(ticket := self._queue.start_next())
+            ticket.called.set()
         while len(waiting := self._queue.waiting()) > self._max_waiting:
             self._queue.remove(waiting[-1])
             waiting[-1].called.set()
