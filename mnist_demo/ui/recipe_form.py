@@ -26,7 +26,7 @@ BATCH_COLUMNS = 35  # digits in a row of the sample batch; they fit the page
 CARDS = ("fast", "softmax", "mlp-500", "cnn")
 MAX_BATCH_SHOWN = 400
 LABELS = {"batch_size": "Batch size", "lr": "Learning rate", "train_fraction": "Training digits, %"}
-INFOS = {
+INFOS = {  # of all fields, in their order
     "epochs": "passes over the training set",
     "batch_size": "digits per step",
     "lr": "size of a step",
@@ -43,17 +43,9 @@ Values = dict[str, Any]  # of the form's fields by name
 
 def recipe_values(recipe: Recipe) -> Values:
     """Return a recipe's hyperparameters as the fields show them."""
-    known = (name for name, augmentation in AUGMENTATIONS.items() if augmentation == recipe.augmentation)
-    return {
-        "epochs": recipe.epochs,
-        "batch_size": recipe.batch_size,
-        "lr": recipe.lr,
-        "optimizer": recipe.optimizer,
-        "momentum": recipe.momentum,
-        "augmentation": next(known, "none"),
-        "train_fraction": 100 * recipe.train_fraction,
-        "seed": 0,
-    }
+    values = {name: getattr(recipe, name) for name in INFOS if name != "seed"}
+    percentage, augmentation = 100 * recipe.train_fraction, render.augmentation_name(recipe.augmentation)
+    return values | {"train_fraction": percentage, "augmentation": augmentation, "seed": 0}
 
 
 def current_values(name: str, filled: str, values: Sequence[Any]) -> Values:
@@ -85,10 +77,10 @@ def parse_value(recipe: Recipe, name: str, value: Any) -> dict[str, Any]:
     """Return the recipe's changes by one field. Raise InputError for a value that is not allowed."""
     if name not in CHOICES:
         value = parse_number(value)
+    elif value not in CHOICES[name]:
+        raise InputError(f"Unknown {name} {describe_value(value)}; choose from: {'; '.join(CHOICES[name])}.")
     if value == recipe_values(recipe)[name]:
         return {}
-    if name in CHOICES and value not in CHOICES[name]:
-        raise InputError(f"Unknown {name} {describe_value(value)}; choose from: {'; '.join(CHOICES[name])}.")
     if name == "augmentation":
         return {"augmentation": AUGMENTATIONS[value]}
     if name == "optimizer":

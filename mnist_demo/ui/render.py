@@ -11,6 +11,7 @@ from torch import nn
 
 from mnist_demo.classifier import Prediction
 from mnist_demo.data import Dataset
+from mnist_demo.data.augment import Affine, Elastic
 from mnist_demo.recipes import AUGMENTATIONS, Recipe
 from mnist_demo.reports import describe_network, format_percent
 from mnist_demo.training import steps_per_epoch
@@ -186,13 +187,17 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
+def augmentation_name(augmentation: tuple[Affine | Elastic, ...]) -> str:
+    """Return the name of an augmentation, "other" if the page does not offer it."""
+    return next((name for name, known in AUGMENTATIONS.items() if known == augmentation), "other")
+
+
 def recipe_changes(recipe: Recipe, original: Recipe, seed: int) -> str:
     """Return how a recipe differs from the original, such as "lr 0.1, augmentation: none, seed 3"; empty if equal."""
     texts = []
     for name, value in recipe.diff(original).items():
         if name == "augmentation":
-            known = (name for name, augmentation in AUGMENTATIONS.items() if augmentation == value)
-            texts.append(f"augmentation: {next(known, 'other')}")
+            texts.append(f"augmentation: {augmentation_name(value)}")
         elif name == "train_fraction":
             texts.append(f"train fraction {value:.0%}")
         elif name != "fine_tune":

@@ -3,8 +3,6 @@
 import gradio as gr
 from gradio.themes.utils import colors, sizes
 
-_FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]  # system fonts: nothing is loaded from other hosts
-
 # Colors by Gradio's variable, in light and dark. Text has a contrast of at least 4.5:1 on each background.
 _COLORS = {
     "body_background_fill": ("#fdfdfb", "#121316"),
@@ -38,7 +36,7 @@ def create_theme() -> gr.themes.Base:
         primary_hue=colors.indigo,
         neutral_hue=colors.zinc,
         radius_size=sizes.radius_md,
-        font=_FONTS,
+        font=["ui-sans-serif", "system-ui", "sans-serif"],  # system fonts: nothing is loaded from other hosts
         font_mono=["ui-monospace", "monospace"],
     )
     values = {name: light for name, (light, _) in _COLORS.items()}
