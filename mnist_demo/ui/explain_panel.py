@@ -1,24 +1,21 @@
 """The explanation of a drawing's prediction: heat maps, nearest training digits, activations, what-if variants."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from threading import Lock
 from typing import Any
-from weakref import WeakValueDictionary
 
 import numpy as np
-from cachetools import LRUCache
 
 from mnist_demo.classifier import Classifier, Prediction
 from mnist_demo.data import Dataset
 from mnist_demo.devices import CPU_COUNT, run_on_all_cores
-from mnist_demo.errors import DemoError, InputError
+from mnist_demo.errors import InputError
 from mnist_demo.explain.activations import compute_activations
 from mnist_demo.explain.attribution import attribute
 from mnist_demo.explain.neighbors import NeighborIndex, build_neighbor_index
 from mnist_demo.preprocess.strokes import PEN_WIDTH, strokes_to_image
 from mnist_demo.ui import render
 from mnist_demo.ui.components.sketchpad import PAD_SIZE
+from mnist_demo.ui.handlers import query_errors
 from mnist_demo.ui.services import Services
 from mnist_demo.ui.services.result_cache import NotReady, Report, ResultCache
 
@@ -27,21 +24,14 @@ MIN_PERCENTAGE = 1.0  # of a second digit that is explained
 COLUMNS = 16  # units in a row of an activation sprite
 
 
-@dataclass(eq=False)
-class _IndexOwner:
-    """Keeps a model's index in the result cache for as long as it lives."""
-
-
 class ExplainPanel:
     """Explain the predictions of drawings."""
 
     def __init__(self, services: Services):
         self.models, self.datasets, self.queue = services.models, services.datasets, services.compute_queue
-        self._indexes = ResultCache()  # its own, as an index takes up to half a minute
-        self._owners: WeakValueDictionary[Classifier, _IndexOwner] = WeakValueDictionary()
-        self._recent: LRUCache[Classifier, _IndexOwner] = LRUCache(MAX_INDEXES)  # keeps the indexes used last
-        self._lock = Lock()
+        self._indexes = ResultCache(max_owners=MAX_INDEXES)  # its own, as an index takes up to half a minute
 
+    @query_errors
     def explain(self, query: Any, client: str) -> dict[str, Any]:
         """Explain a drawing's prediction. Never raise: {"error": text} explains a bad query.
 
@@ -49,36 +39,29 @@ class ExplainPanel:
         of the parts: "maps" of the likeliest digits, "votes" of all models, "nearest" training digits, which may be
         "busy", "layers", "variants" of the drawing, and the "network"; for a blank drawing, only the last.
         """
-        try:
-            if not isinstance(query, dict):
-                raise InputError(f"A query must be an object with strokes and model; got {type(query).__name__}.")
-            sent = query.get("parts")
-            parts = sent if isinstance(sent, list) else []
-            with self.queue.turn(client):
-                strokes = query.get("strokes")
-                image = strokes_to_image(strokes)  # type: ignore[arg-type]  # it validates
-                classifier, _ = self.models.find_or_default(query.get("model"))
-                explanation = {"network": render.network_boxes(classifier.model)} if "network" in parts else {}  # type: ignore[arg-type]
-                if not image.any():
-                    return explanation
-                prediction = classifier.predict_mnist(image)
-                renderers: dict[str, Callable[[], Any]] = {
-                    "maps": lambda: _render_maps(classifier, prediction),
-                    "votes": lambda: render.votes(self.models.predict_with_all(image, classifier)),
-                    "nearest": lambda: self._find_nearest(classifier, prediction, client),
-                    "layers": lambda: _render_layers(classifier, image),
-                    "variants": lambda: _render_variants(classifier, prediction, strokes, query.get("what_if")),
-                }
-                return explanation | {name: get() for name, get in renderers.items() if name in parts}
-        except DemoError as error:
-            return {"error": str(error)}
+        if not isinstance(query, dict):
+            raise InputError(f"A query must be an object with strokes and model; got {type(query).__name__}.")
+        parts = query["parts"] if isinstance(query.get("parts"), list) else []
+        with self.queue.turn(client):
+            strokes = query.get("strokes")
+            image = strokes_to_image(strokes)  # type: ignore[arg-type]  # it validates
+            classifier, _ = self.models.find_or_default(query.get("model"))
+            prediction = classifier.predict_mnist(image)
+            renderers: dict[str, Callable[[], Any]] = {
+                "network": lambda: render.network_boxes(classifier.model),  # type: ignore[arg-type]
+                "maps": lambda: _render_maps(classifier, prediction),
+                "votes": lambda: render.votes(self.models.predict_with_all(image, classifier)),
+                "nearest": lambda: self._find_nearest(classifier, prediction, client),
+                "layers": lambda: _render_layers(classifier, image),
+                "variants": lambda: _render_variants(classifier, prediction, strokes, query.get("what_if")),
+            }
+            possible = renderers if image.any() else ["network"]
+            return {name: renderers[name]() for name in possible if name in parts}
 
     def _find_nearest(self, classifier: Classifier, prediction: Prediction, client: str) -> dict[str, Any]:
         """Return the training digits nearest to the drawing, or the status of their index."""
-        if status := next(self.datasets.load(), ""):
-            return {"busy": status}
-        data = self.datasets.get()
         try:
+            data = self.datasets.poll()
             index = self._get_index(classifier, data, client)
         except NotReady as not_ready:
             return {"busy": str(not_ready)}
@@ -96,26 +79,16 @@ class ExplainPanel:
 
     def _get_index(self, classifier: Classifier, data: Dataset, client: str) -> NeighborIndex:
         """Return the model's index. Raise NotReady until it is built."""
-        with self._lock:
-            owner = self._owners.setdefault(classifier, _IndexOwner())
-
-        def keep() -> None:
-            with self._lock:
-                self._recent[classifier] = owner
 
         def build(report: Report) -> NeighborIndex:
             def show_progress(fraction: float) -> None:
                 report(f"Indexing {len(data.train):,} training digits, {fraction:.0%}…")
 
-            index = run_on_all_cores(
+            return run_on_all_cores(
                 lambda: build_neighbor_index(classifier.model, data.train, show_progress, workers=CPU_COUNT)  # type: ignore[arg-type]
             )
-            keep()  # not before: indexes that are waited for would displace each other, and no client would get one
-            return index
 
-        index = self._indexes.get(owner, data.checksum, build, "Indexing the training digits…", client)
-        keep()
-        return index
+        return self._indexes.get(classifier, data.checksum, build, "Indexing the training digits…", client)
 
 
 def _change_drawing(strokes: Any, what_if: Any) -> np.ndarray:
@@ -150,15 +123,11 @@ def _render_maps(classifier: Classifier, prediction: Prediction) -> list[dict[st
 
 def _render_variants(classifier: Classifier, prediction: Prediction, strokes: Any, what_if: Any) -> list[dict]:
     changed = classifier.predict_mnist(_change_drawing(strokes, what_if))
-    return [_render_variant("as drawn", prediction), _render_variant("changed", changed)]
-
-
-def _render_variant(name: str, prediction: Prediction) -> dict[str, Any]:
-    return render.model_vote(name, prediction) | {
-        "name": name,
-        "image": render.sprite(prediction.image[None], 1),
-        "is_digit": prediction.is_digit,
-    }
+    return [
+        render.model_vote(name, each)
+        | {"name": name, "image": render.sprite(each.image[None], 1), "is_digit": each.is_digit}
+        for name, each in (("as drawn", prediction), ("changed", changed))
+    ]
 
 
 def _render_layers(classifier: Classifier, image: np.ndarray) -> list[dict[str, Any]]:

@@ -14,6 +14,8 @@ from mnist_demo.errors import DataError, DemoError, InputError
 
 # Options of the page's own events: they are not part of the API, and no frame flashes while they run.
 PRIVATE_EVENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+QUICK_EVENT = PRIVATE_EVENT | {"queue": False}  # takes too little time to wait in Gradio's queue
+LONG_EVENT = PRIVATE_EVENT | {"concurrency_limit": None}  # limited by the queues of `Services`, not by Gradio
 
 MAX_SESSION_ID = 64  # characters; Gradio's have 11
 MAX_MESSAGE = 500  # characters; a message may repeat what was sent, and Gradio keeps it until it is delivered
@@ -43,18 +45,28 @@ def _as_message() -> Iterator[None]:
 
 def user_errors(handler: Handler) -> Handler:
     """Decorate a handler or generator: its DemoErrors appear on the page as one message, without a traceback."""
-
-    @functools.wraps(handler)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        with _as_message():
-            return handler(*args, **kwargs)
+    if not inspect.isgeneratorfunction(handler):
+        return _as_message()(handler)
 
     @functools.wraps(handler)
     def generate(*args: Any, **kwargs: Any) -> Any:
         with _as_message():
             yield from handler(*args, **kwargs)
 
-    return generate if inspect.isgeneratorfunction(handler) else call  # type: ignore[return-value]
+    return generate  # type: ignore[return-value]
+
+
+def query_errors(query: Handler) -> Handler:
+    """Decorate a component's query: its DemoErrors become a response {"error": text}."""
+
+    @functools.wraps(query)
+    def respond(*args: Any) -> dict[str, Any]:
+        try:
+            return query(*args)
+        except DemoError as error:
+            return {"error": error_message(error)}
+
+    return respond  # type: ignore[return-value]
 
 
 def read_upload(path: Any, max_bytes: int) -> bytes:

@@ -63,8 +63,8 @@ def test_the_nearest_training_digits_follow_when_their_index_is_built(panel: Exp
 def test_only_the_indexes_used_last_are_kept(panel: ExplainPanel):
     for model in ("softmax", "mlp-128", "mlp-500", "mlp-512", "softmax"):
         find_nearest(panel, model)
-        assert len(panel._recent) <= MAX_INDEXES
-    assert [classifier.name for classifier in panel._recent] == ["mlp-500", "mlp-512", "softmax"]
+        assert len(panel._indexes._computations) <= MAX_INDEXES
+    assert [classifier.name for classifier in panel._indexes._computations] == ["mlp-500", "mlp-512", "softmax"]
     gc.collect()
     assert len(panel._indexes._computations) == MAX_INDEXES
 

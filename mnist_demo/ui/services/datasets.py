@@ -8,10 +8,11 @@ from pathlib import Path
 
 from mnist_demo.data import Dataset
 from mnist_demo.data.mnist import RAW_FOLDER, download_mnist, load_mnist, missing_files
-from mnist_demo.data.pen_digits import PEN_DIGITS_FILE
+from mnist_demo.data.pen_digits import PEN_DIGITS_FILE, PenDigit, load_pen_digits
 from mnist_demo.data.synthetic import synthetic_dataset
 from mnist_demo.errors import DataError, InputError
 from mnist_demo.files import remove_partial_files
+from mnist_demo.ui.services.result_cache import NotReady
 
 POLL_SECONDS = 0.2  # between two status messages while the dataset loads
 
@@ -47,27 +48,39 @@ class Datasets:
     def has_pen_digits(self) -> bool:
         return self.folder is not None and (self.folder / PEN_DIGITS_FILE).is_file()
 
+    def load_pen_digits(self) -> list[PenDigit]:
+        """Return UCI's pen digits, if `has_pen_digits`."""
+        assert self.folder
+        return load_pen_digits(self.folder)
+
     def load(self, retry: bool = False) -> Iterator[str]:
-        """Load the dataset unless it is loaded, and yield status messages until it is.
+        """Load the dataset unless it is loaded, and yield status messages until it is. Raise InputError if that fails.
 
         With `retry`, look for MNIST again if synthetic digits replace it; they stay until MNIST is loaded.
         """
         with self._lock:
-            is_needed = self.loaded is None or (retry and self.loaded.problem and self.can_retry)
+            is_needed = self.loaded is None or (retry and self.loaded.problem and self.folder)
             if is_needed and not self._loading:
                 self._loading = True
                 threading.Thread(target=self._load, name="load data", daemon=True).start()
         while self._loading and (retry or self.loaded is None):
             yield self._status
             time.sleep(POLL_SECONDS)
-
-    def get(self) -> Dataset:
-        """Return the dataset; wait until it is loaded. Raise InputError if loading failed."""
-        for _ in self.load():
-            pass
         if self.loaded is None:
             raise InputError("The digits could not be loaded; see the server's log.")
+
+    def get(self) -> Dataset:
+        """Return the dataset; wait until it is loaded. Raise InputError if that fails."""
+        for _ in self.load():
+            pass
+        assert self.loaded
         return self.loaded.data
+
+    def poll(self) -> Dataset:
+        """Return the dataset. Raise NotReady with a status message until it is loaded, and InputError if that fails."""
+        for status in self.load():
+            raise NotReady(status)
+        return self.get()
 
     def _load(self) -> None:
         try:

@@ -34,10 +34,12 @@ class _Computation:
 class ResultCache:
     """Compute expensive results once, one at a time, in an order that is fair to clients.
 
-    A computation that is not polled for `abandon_after` seconds is cancelled at its next report.
+    A computation that is not polled for `abandon_after` seconds is cancelled at its next report. Of the owners with
+    finished results, the cache keeps the `max_owners` that were used last.
     """
 
     abandon_after: float = 3.0
+    max_owners: int | None = None  # None for no limit
     _queue: WorkQueue = field(default_factory=lambda: WorkQueue(max_waiting=50))
     _computations: WeakKeyDictionary[Any, dict[str, _Computation]] = field(default_factory=WeakKeyDictionary)
     _lock: Lock = field(default_factory=Lock)
@@ -49,7 +51,8 @@ class ResultCache:
         it again. `client` is an address.
         """
         with self._lock:
-            by_name = self._computations.setdefault(owner, {})
+            by_name = self._computations[owner] = self._computations.pop(owner, {})  # the owner used last comes last
+            self._drop_excess_results()
             computation = by_name.get(name)
             if computation is None:
                 computation = by_name[name] = _Computation(self._queue.add(client), status)
@@ -62,6 +65,16 @@ class ResultCache:
             if computation.future.exception():
                 del by_name[name]
             return computation.future.result()
+
+    def _drop_excess_results(self) -> None:
+        """Drop finished results of the owners used longest ago; pending ones would displace each other forever."""
+        finished = [
+            owner
+            for owner, by_name in self._computations.items()
+            if by_name and all(computation.future.done() for computation in by_name.values())
+        ]
+        for owner in finished[: -self.max_owners] if self.max_owners else []:
+            del self._computations[owner]
 
     def _compute(
         self, by_name: dict[str, _Computation], name: str, computation: _Computation, compute: Callable[[Report], Any]
