@@ -12,10 +12,9 @@ from starlette.routing import Route
 
 from mnist_demo.data.mnist import MNIST_FILES
 from mnist_demo.ui.browse_tab import BrowseTab
-from mnist_demo.ui.components.digit_browser import DigitBrowser
 from mnist_demo.ui.draw_tab import DrawTab
 from mnist_demo.ui.explain_panel import ExplainPanel
-from mnist_demo.ui.handlers import PRIVATE_EVENT
+from mnist_demo.ui.handlers import LONG_EVENT, QUICK_EVENT
 from mnist_demo.ui.personalize_panel import PersonalizePanel
 from mnist_demo.ui.services import Services
 from mnist_demo.ui.theme import create_theme
@@ -24,39 +23,6 @@ from mnist_demo.ui.user_models import UserModels
 
 _FOLDER = Path(__file__).parent
 _PROMISE = "Draw a digit and watch a neural network read it. See where it fails. Train your own in seconds."
-# The address names the open tab and the model, so that a link or a reload opens both again. The key of a session's own
-# model contains a slash and is secret.
-_TRACK_TABS = """() => {
-  const tab = new URLSearchParams(location.search).get('tab');
-  const button = document.getElementById(`${tab}-tab-button`);
-  button?.click();
-  document.body.dataset.tab = button ? tab : 'draw';
-  document.querySelector('[role=tablist]').addEventListener('click', ({ target }) => {
-    const link = new URLSearchParams(location.search);
-    const name = target.closest('[role=tab]')?.id.replace('-tab-button', '');
-    if (!name || name === link.get('tab')) return;
-    document.body.dataset.tab = name;
-    for (const other of [...link.keys()].filter((key) => key !== 'model' || name === 'browse')) link.delete(other);
-    link.set('tab', name); // Browse writes its whole query, with the model
-    history.replaceState(history.state, '', `?${link}`);
-    setTimeout(() => document.dispatchEvent(new Event('tab'))); // after Gradio has shown the tab
-  });
-  return [];
-}"""
-_READ_MODEL = """selected => {
-  const model = new URLSearchParams(location.search).get('model');
-  document.body.dataset.model = NAMES.includes(model) ? model : selected;
-  return [document.body.dataset.model];
-}"""
-_SHARE_MODEL = """key => {
-  const address = new URL(location.href);
-  if (key === DEFAULT || key.includes('/')) address.searchParams.delete('model');
-  else address.searchParams.set('model', key);
-  history.replaceState(history.state, '', address);
-  document.body.dataset.model = key; // also for a tab that Gradio has yet to create
-  document.dispatchEvent(new CustomEvent('model', { detail: key }));
-  return [key];
-}"""
 
 
 @dataclass(frozen=True)
@@ -80,8 +46,8 @@ class Banner:
             self.text = gr.Markdown()
             self.retry_button = gr.Button("Retry", elem_id="retry", size="sm")
         outputs = [box, self.text, self.retry_button]
-        self.refresh: dict[str, Any] = {"fn": self.update, "outputs": outputs, "queue": False, **PRIVATE_EVENT}
-        self.retried = self.retry_button.click(self.retry, None, self.text, concurrency_limit=None, **PRIVATE_EVENT)
+        self.refresh: dict[str, Any] = {"fn": self.update, "outputs": outputs, **QUICK_EVENT}
+        self.retried = self.retry_button.click(self.retry, None, self.text, **LONG_EVENT)
 
     def update(self) -> tuple:
         """Return the banner's visibility, its text, and its Retry button."""
@@ -89,14 +55,14 @@ class Banner:
         if loaded is None or not loaded.problem:
             return gr.Column(visible=False), "", gr.skip()
         text = f"**MNIST is missing here, so these digits are computer-made.** {loaded.problem}"
-        if self.datasets.can_retry:
+        if self.datasets.folder:
             names = ", ".join(f"`{name}`" for name in MNIST_FILES)
             text += (
                 f"\n\n<details><summary>How to add MNIST</summary>\n\nPut its four unpacked files ({names}) "
                 "into `MNIST/raw` in the data folder: `data` beside `app.py`, or the one named by `--data` or "
                 "`MNIST_DEMO_DATA`. Then press Retry.\n\n</details>"
             )
-        return gr.Column(visible=True), text, gr.Button(visible=self.datasets.can_retry)
+        return gr.Column(visible=True), text, gr.Button(visible=self.datasets.folder is not None)
 
     def retry(self) -> Iterator[str]:
         yield from self.datasets.load(retry=True)
@@ -126,24 +92,24 @@ def build_page(services: Services) -> Page:
         personalize.finetuned.then(**train.refresh)
         for event in (train.trained, train.uploaded, personalize.finetuned):
             outputs = [draw.model, browse.browser]
-            event.then(user_models.update_choices, draw.model, outputs, queue=False, **PRIVATE_EVENT)
-            event.then(personalize.update_choices, None, personalize.panel, queue=False, **PRIVATE_EVENT)
+            event.then(user_models.update_choices, draw.model, outputs, **QUICK_EVENT)
+            event.then(personalize.update_choices, None, personalize.panel, **QUICK_EVENT)
         # One model is selected in Draw, Browse and Teach.
         names, default = json.dumps(services.models.shared_names()), json.dumps(services.models.default_key())
-        blocks.load(None, draw.model, draw.model, js=_READ_MODEL.replace("NAMES", names))
-        draw.model.change(None, draw.model, None, js=_SHARE_MODEL.replace("DEFAULT", default))
+        blocks.load(None, draw.model, draw.model, js=f"(selected) => readModel(selected, {names})")
+        draw.model.change(None, draw.model, None, js=f"(key) => shareModel(key, {default})")
         for select in (train.monitor.select, personalize.panel.select, browse.browser.select):
-            select(user_models.select, None, draw.model, queue=False, **PRIVATE_EVENT)
+            select(user_models.select, None, draw.model, **QUICK_EVENT)
 
         # The banner follows the dataset, which another visitor's Retry may have changed.
         blocks.load(**banner.refresh)
         for event in (browse.loaded, train.loaded):
             event.then(**banner.refresh)
-        refresh_browser = {"fn": None, "js": DigitBrowser.refresh}
-        banner.retried.then(**banner.refresh).then(**refresh_browser).then(**train.refresh)
+        banner.retried.then(**banner.refresh).then(None, js="refreshDigits").then(**train.refresh)
 
-        blocks.load(None, None, None, js=_TRACK_TABS)
+        blocks.load(None, None, None, js="trackTabs")
         blocks.unload(user_models.end_session)
     style = {"theme": create_theme(), "css_paths": [_FOLDER / "page.css"], "favicon_path": _FOLDER / "favicon.svg"}
     card = Route("/card.png", lambda _: FileResponse(_FOLDER / "card.png"))
-    return Page(blocks, [draw.route, card], (_FOLDER / "head.html").read_text(encoding="utf-8"), style)
+    head, script = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("head.html", "page.js"))
+    return Page(blocks, [draw.route, card], f"{head}<script>\n{script}</script>\n", style)

@@ -1,6 +1,7 @@
 """The Browse tab: a model's predictions for whole sets of digits, filtered, sorted, and one by one."""
 
 import base64
+import functools
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,31 +10,21 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import torch
-from gradio.events import Dependency
 from torch import Tensor
 
+from mnist_demo import digit_query
 from mnist_demo.classifier import Classifier
 from mnist_demo.data import Digits
-from mnist_demo.data.pen_digits import load_pen_digits
 from mnist_demo.data.synthetic import synthetic_dataset
 from mnist_demo.devices import CPU_COUNT
-from mnist_demo.digit_query import (
-    PAGE_SIZE,
-    DigitQuery,
-    count_by_filter,
-    count_pages,
-    find_rows,
-    from_params,
-    page_rows,
-    to_params,
-)
-from mnist_demo.errors import DemoError, InputError
+from mnist_demo.digit_query import PAGE_SIZE, DigitQuery
+from mnist_demo.errors import InputError
 from mnist_demo.evaluation import Evaluation, evaluate
 from mnist_demo.preprocess.strokes import normalize, rasterize
 from mnist_demo.reports import format_percent, predictions_csv
 from mnist_demo.ui import render
 from mnist_demo.ui.components.digit_browser import DigitBrowser
-from mnist_demo.ui.handlers import PRIVATE_EVENT, error_message, user_errors
+from mnist_demo.ui.handlers import LONG_EVENT, query_errors, user_errors
 from mnist_demo.ui.services import Services
 from mnist_demo.ui.services.result_cache import NotReady, Report
 
@@ -48,24 +39,25 @@ class Grid:
     classifier: Classifier
     set_key: str
     set_name: str
-    digits: Digits
-    query: DigitQuery
+    digits: Digits  # of the whole set
+    query: DigitQuery  # its page exists
+    rows: Tensor  # indices of the digits that match, in the query's order and on all pages: int64 (M,)
     evaluation: Evaluation
     other: Evaluation | None  # of the model to compare with
-    other_name: str = ""
-    notice: str = ""  # why it is not what was requested
-
-    @property
-    def rows(self) -> Tensor:
-        return find_rows(self.query, self.evaluation, self.other)
+    other_name: str
 
     @property
     def full_set_name(self) -> str:
-        return f"{self.set_name}{_training_warning(self)}"
+        """The set's name, with a warning if the model was trained on it: its accuracy then says little."""
+        recipe = self.classifier.metadata.recipe if self.classifier.metadata else None
+        if self.set_key == "pen" and recipe and recipe.pen_digit_writers:
+            return f"{self.set_name}; trained on {recipe.pen_digit_writers} of their 30 writers"
+        is_trained = self.set_key == "train" and (recipe is None or self.set_name.startswith("MNIST"))
+        return f"{self.set_name}; trained on these" if is_trained else self.set_name
 
-    def describe(self, count: int) -> str:
-        """Say which digits match, such as "sketch: 38 4s predicted as 9"; `count` is their number."""
-        query, total, name = self.query, len(self.digits), self.classifier.name
+    def describe(self) -> str:
+        """Say which digits match, such as "sketch: 38 4s predicted as 9"."""
+        query, count, total, name = self.query, len(self.rows), len(self.digits), self.classifier.name
         if query.compare and self.other:
             winner = name if query.compare == "only this one" else self.other_name
             return f"Only {winner} is correct: {count:,}"
@@ -87,6 +79,24 @@ class Grid:
         return int((~self.evaluation.correct).sum())
 
 
+def _respond(compute: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Decorate a query: validate it, wait for a turn, and never raise."""
+
+    @functools.wraps(compute)
+    @query_errors
+    def respond(tab: "BrowseTab", query: Any, client: str) -> dict[str, Any]:
+        if not isinstance(query, dict):
+            raise InputError(f"A query must be an object; got {type(query).__name__}.")
+        params = {str(name): text for name, text in query.items() if isinstance(text, str)}
+        try:
+            with tab.queue.turn(client):
+                return compute(tab, params, client)
+        except NotReady as not_ready:
+            return {"busy": str(not_ready)}
+
+    return respond
+
+
 class BrowseTab:
     """Answer the digit browser's queries. `build` lays out the tab.
 
@@ -95,9 +105,6 @@ class BrowseTab:
     raises or waits: {"busy": text} is the status of a computation, {"error": text} the reason of a failure.
     """
 
-    browser: DigitBrowser
-    loaded: Dependency  # the event that ends when the dataset is loaded
-
     def __init__(self, services: Services):
         self.models, self.datasets = services.models, services.datasets
         self.queue, self.results = services.compute_queue, services.results
@@ -105,13 +112,14 @@ class BrowseTab:
     def build(self, tab: gr.Tab) -> None:
         """Lay out the tab; call it inside `tab`."""
         self.browser = DigitBrowser(
-            [self.grid, self.digit, self.grid_file, self.table_file],
-            [list(choice) for choice in self.models.choices()],
+            self.models.choices(),
+            functions=[self.grid, self.digit, self.grid_file, self.table_file],
             model=self.models.default_key(),
             sets=self.sets(),
+            page_size=PAGE_SIZE,
             elem_id="digit-browser",
         )
-        self.loaded = tab.select(self.load, None, None, concurrency_limit=None, **PRIVATE_EVENT)
+        self.loaded = tab.select(self.load, None, None, **LONG_EVENT)
 
     @user_errors
     def load(self) -> None:
@@ -122,90 +130,47 @@ class BrowseTab:
         names = {"test": "Test set", "train": "Training set", "practice": "Synthetic digits"}
         return names | ({"pen": "Pen digits"} if self.datasets.has_pen_digits else {})
 
-    def grid(self, query: Any, client: str) -> dict[str, Any]:
-        """Return a page of digits, the count for each choice of a filter, and the confusion matrix."""
-        return self._respond(query, client, self._grid)
+    @_respond
+    def grid(self, params: Params, client: str) -> dict[str, Any]:
+        """Return a page of digits, the count for each choice of a filter, and the confusion matrix.
 
-    def digit(self, query: Any, client: str) -> dict[str, Any]:
-        """Return one digit: its pixels, ten percentages, and the predictions of all models."""
-        return self._respond(query, client, self._digit)
-
-    def grid_file(self, query: Any, client: str) -> dict[str, Any]:
-        """Return the page of digits as a PNG file."""
-        return self._respond(query, client, self._grid_file)
-
-    def table_file(self, query: Any, client: str) -> dict[str, Any]:
-        """Return the model's predictions for the whole set as a CSV file."""
-        return self._respond(query, client, self._table_file)
-
-    def _respond(self, query: Any, client: str, compute: Callable[[Params, str], dict[str, Any]]) -> dict[str, Any]:
+        A notice says why all digits of the test set replace those of a bad query.
+        """
+        notice = ""
         try:
-            if not isinstance(query, dict):
-                raise InputError(f"A query must be an object; got {type(query).__name__}.")
-            with self.queue.turn(client):
-                return compute({str(name): text for name, text in query.items() if isinstance(text, str)}, client)
-        except NotReady as not_ready:
-            return {"busy": str(not_ready)}
-        except DemoError as error:
-            return {"error": error_message(error)}
-
-    def find_grid(self, params: Params, client: str) -> Grid:
-        """Return the digits of a query, or all of the test set and a notice for a bad query. Raise NotReady."""
-        set_key, other_key, notice = params.get("set") or "test", params.get("other", ""), ""
-        try:
-            classifier = self.models.find(params.get("model") or self.models.default_key())
-            other = self.models.find(other_key) if other_key else None
-            query = from_params(params)
-            if set_key not in self.sets():
-                raise InputError(f"There is no set of digits {set_key[:40]!r}.")
+            self._parse(params)
         except InputError as error:  # a link from elsewhere, or a model of a session that has ended
-            notice = str(error)
-            classifier, other, query = self.models.find(self.models.default_key()), None, DigitQuery()
-            set_key = "test"
-        digits, set_name = self._load_set(set_key, client)
-        evaluation = self._evaluate(classifier, set_name, digits, client)
-        compared = self._evaluate(other, set_name, digits, client) if other else None
-        other_name = other.name if other else ""
-        return Grid(classifier, set_key, set_name, digits, query, evaluation, compared, other_name, notice)
-
-    def _find_exact_grid(self, params: Params, client: str) -> Grid:
-        """Return the digits of a query. Raise InputError for a bad query, and NotReady."""
+            notice, params = f"{error} All digits of the test set are shown instead.", {}
         grid = self.find_grid(params, client)
-        if grid.notice:
-            raise InputError(grid.notice)
-        return grid
-
-    def _grid(self, params: Params, client: str) -> dict[str, Any]:
-        grid = self.find_grid(params, client)
-        rows, evaluation = grid.rows, grid.evaluation
-        page = min(grid.query.page, count_pages(rows) - 1)
-        shown = page_rows(rows, page)
-        counts = count_by_filter(grid.query, evaluation, grid.other)
+        sides = [DigitQuery(compare=side) for side in digit_query.COMPARE[1:]]
+        evaluation, other, shown = grid.evaluation, grid.other, digit_query.page_rows(grid.rows, grid.query.page)
         return {
-            "notice": grid.notice and f"{grid.notice} All digits of the test set are shown instead.",
-            "summary": grid.describe(len(rows)),
+            "notice": notice,
+            "summary": grid.describe(),
             "details": f"{format_percent(evaluation.accuracy)} correct · {grid.full_set_name}",
             "wrong": grid.wrong_count,
-            "count": len(rows),
-            "page": page,
-            "pages": count_pages(rows),
-            "query": to_params(replace(grid.query, page=page)),
+            "count": len(grid.rows),
+            "page": grid.query.page,
+            "pages": digit_query.count_pages(grid.rows),
+            "query": digit_query.to_params(grid.query),
             "counts": {
                 name: {"" if choice is None else str(choice): count for choice, count in by_choice.items()}
-                for name, by_choice in counts.items()
+                for name, by_choice in digit_query.count_by_filter(grid.query, evaluation, other).items()
             },
             "rows": shown.tolist(),
             "predictions": evaluation.predictions[shown].tolist(),
             "labels": evaluation.labels[shown].tolist(),
-            "other_predictions": grid.other.predictions[shown].tolist() if grid.other else None,
-            "comparison": _comparison(evaluation, grid.other) if grid.other else None,
+            "other_predictions": other.predictions[shown].tolist() if other else None,
+            "comparison": [len(digit_query.find_rows(side, evaluation, other)) for side in sides] if other else None,
             "sprite": render.sprite(grid.digits.images[shown, 0].numpy()) if len(shown) else "",
             "columns": render.SPRITE_COLUMNS,
             "confusion": evaluation.confusion.tolist(),
         }
 
-    def _digit(self, params: Params, client: str) -> dict[str, Any]:
-        grid = self._find_exact_grid(params, client)
+    @_respond
+    def digit(self, params: Params, client: str) -> dict[str, Any]:
+        """Return one digit: its pixels, ten percentages, and the predictions of all models."""
+        grid = self.find_grid(params, client)
         rows, total, text = grid.rows, len(grid.digits), params.get("row", "")
         if text == "random" and len(rows):
             text = str(secrets.choice(rows.tolist()))
@@ -214,41 +179,63 @@ class BrowseTab:
         row = int(text)
         image = grid.digits.images[row, 0].numpy()
         position = torch.nonzero(rows == row)[:, 0].tolist()  # empty if the digit does not match the query
-        voters = dict.fromkeys([*self.models.all_shared(), grid.classifier])  # it may be a visitor's own
         return {
             "row": row,
             "prediction": int(grid.evaluation.predictions[row]),
             "label": int(grid.evaluation.labels[row]),
             "percentages": [round(100 * share, 1) for share in grid.evaluation.probabilities[row].tolist()],
             "image": base64.b64encode(image.tobytes()).decode(),
-            "models": [render.model_vote(each.name, each.predict_mnist(image)) for each in voters],
+            "models": render.votes(self.models.predict_with_all(image, grid.classifier))["models"],
             "page": position[0] // PAGE_SIZE if position else None,
             "previous": rows[position[0] - 1].item() if position and position[0] else None,
             "next": rows[position[0] + 1].item() if position and position[0] + 1 < len(rows) else None,
         }
 
-    def _grid_file(self, params: Params, client: str) -> dict[str, Any]:
-        grid = self._find_exact_grid(params, client)
-        shown = page_rows(grid.rows, grid.query.page)
+    @_respond
+    def grid_file(self, params: Params, client: str) -> dict[str, Any]:
+        """Return the page of digits as a PNG file."""
+        grid = self.find_grid(params, client)
+        shown, first = digit_query.page_rows(grid.rows, grid.query.page), PAGE_SIZE * grid.query.page
         if not len(shown):
             raise InputError("There is no digit on this page to download.")
         from mnist_demo import plots  # matplotlib takes a third of a second
 
-        page = min(grid.query.page, count_pages(grid.rows) - 1)
-        position = f"{page * PAGE_SIZE + 1:,} to {page * PAGE_SIZE + len(shown):,} of {len(grid.rows):,}"
+        position = f"{first + 1:,} to {first + len(shown):,} of {len(grid.rows):,}"
         figure = plots.digit_grid(
             grid.digits.images[shown, 0].numpy(),
             grid.evaluation.predictions[shown].tolist(),
             grid.evaluation.labels[shown].tolist(),
-            title=f"{grid.describe(len(grid.rows))} ({grid.full_set_name}), {position}",
+            title=f"{grid.describe()} ({grid.full_set_name}), {position}",
             source=params.get("address", "")[:MAX_ADDRESS],
         )
         return render.download(f"{grid.classifier.name}, {grid.set_name}.png", "image/png", plots.to_png(figure))
 
-    def _table_file(self, params: Params, client: str) -> dict[str, Any]:
-        grid = self._find_exact_grid(params, client)
+    @_respond
+    def table_file(self, params: Params, client: str) -> dict[str, Any]:
+        """Return the model's predictions for the whole set as a CSV file."""
+        grid = self.find_grid(params, client)
         name = f"{grid.classifier.name}, {grid.set_name}.csv"
         return render.download(name, "text/csv", predictions_csv(grid.evaluation).encode())
+
+    def find_grid(self, params: Params, client: str) -> Grid:
+        """Return the digits of a query; the last page replaces one beyond it. Raise InputError and NotReady."""
+        classifier, other, set_key, query = self._parse(params)
+        digits, set_name = self._load_set(set_key, client)
+        evaluation = self._evaluate(classifier, set_name, digits, client)
+        compared = self._evaluate(other, set_name, digits, client) if other else None
+        rows = digit_query.find_rows(query, evaluation, compared)
+        query = replace(query, page=min(query.page, digit_query.count_pages(rows) - 1))
+        other_name = other.name if other else ""
+        return Grid(classifier, set_key, set_name, digits, query, rows, evaluation, compared, other_name)
+
+    def _parse(self, params: Params) -> tuple[Classifier, Classifier | None, str, DigitQuery]:
+        """Return the model, the one to compare with, the key of the set, and the filters. Raise InputError."""
+        classifier = self.models.find(params.get("model") or self.models.default_key())
+        other = self.models.find(params["other"]) if params.get("other") else None
+        set_key, query = params.get("set") or "test", digit_query.from_params(params)
+        if set_key not in self.sets():
+            raise InputError(f"There is no set of digits {set_key[:40]!r}.")
+        return classifier, other, set_key, query
 
     def _load_set(self, key: str, client: str) -> tuple[Digits, str]:
         """Return a set of digits and its name with the source. Raise NotReady."""
@@ -256,15 +243,12 @@ class BrowseTab:
             data = self.results.get(self, key, lambda report: synthetic_dataset(), "Creating synthetic digits…", client)
             return data.test, "synthetic digits"
         if key == "pen":
-            return self.results.get(self, key, self._load_pen_digits, "Loading the pen digits…", client), "pen digits"
-        for status in self.datasets.load():
-            raise NotReady(status)
-        data = self.datasets.get()
+            return self.results.get(self, key, self._draw_pen_digits, "Loading the pen digits…", client), "pen digits"
+        data = self.datasets.poll()
         return (data.train, f"{data.name}, training set") if key == "train" else (data.test, f"{data.name}, test set")
 
-    def _load_pen_digits(self, report: Report) -> Digits:
-        assert self.datasets.folder  # otherwise `sets` does not offer them
-        pen_digits = load_pen_digits(self.datasets.folder)
+    def _draw_pen_digits(self, report: Report) -> Digits:
+        pen_digits = self.datasets.load_pen_digits()
         images = np.empty((len(pen_digits), 1, 28, 28), dtype=np.uint8)
         for i, digit in enumerate(pen_digits):
             images[i, 0] = rasterize(normalize(digit.paths))
@@ -285,17 +269,3 @@ class BrowseTab:
             )
 
         return self.results.get(classifier, set_name, compute, f"{status}…", client)
-
-
-def _comparison(evaluation: Evaluation, other: Evaluation) -> list[int]:
-    """Return how many digits only the first model classifies correctly, and how many only the second."""
-    return [int((one.correct & ~two.correct).sum()) for one, two in ((evaluation, other), (other, evaluation))]
-
-
-def _training_warning(grid: Grid) -> str:
-    """Return a warning if the model was trained on these digits: its accuracy then says little."""
-    recipe = grid.classifier.metadata.recipe if grid.classifier.metadata else None
-    if grid.set_key == "pen" and recipe and recipe.pen_digit_writers:
-        return f"; trained on {recipe.pen_digit_writers} of their 30 writers"
-    is_trained = grid.set_key == "train" and (recipe is None or grid.set_name.startswith("MNIST"))
-    return "; trained on these" if is_trained else ""

@@ -14,8 +14,9 @@ import numpy as np
 from mnist_demo.classifier import BLANK, Classifier, Prediction
 from mnist_demo.data.synthetic import design_strokes
 from mnist_demo.errors import DemoError, InputError
+from mnist_demo.personalize.user_digits import MAX_DIGITS
 from mnist_demo.preprocess.images import fit_to_mnist, open_photo, photo_to_ink
-from mnist_demo.preprocess.strokes import Strokes, strokes_to_image
+from mnist_demo.preprocess.strokes import PEN_WIDTH, Strokes, strokes_to_image
 from mnist_demo.server.clients import client_address
 from mnist_demo.ui import render
 from mnist_demo.ui.components.base import Query
@@ -23,7 +24,7 @@ from mnist_demo.ui.components.explanation import Explanation
 from mnist_demo.ui.components.inputs import Choice, PhotoFile
 from mnist_demo.ui.components.prediction_panel import PredictionPanel
 from mnist_demo.ui.components.sketchpad import PAD_SIZE, Sketchpad
-from mnist_demo.ui.handlers import PRIVATE_EVENT, user_errors
+from mnist_demo.ui.handlers import LONG_EVENT, PRIVATE_EVENT, user_errors
 from mnist_demo.ui.predict_api import PREDICT_PATH, predict_route
 from mnist_demo.ui.services import Services
 
@@ -34,9 +35,6 @@ MAX_PHOTO_BYTES = 10 * 2**20  # of a photo sent to /predict_image
 
 class DrawTab:
     """Predict drawings and photos. `build` lays out the tab."""
-
-    pad: Sketchpad
-    model: gr.Dropdown
 
     def __init__(self, services: Services):
         self.models = services.models
@@ -55,23 +53,29 @@ class DrawTab:
                     photo = PhotoFile(sources=["upload", "clipboard", "webcam"], show_label=False, height="25rem")
                     draw_button = gr.Button("Draw instead", size="sm")
             with gr.Column(min_width=300, elem_id="draw-answer"):
-                count = len(self.models.shared_names())
-                PredictionPanel(render.prediction(BLANK), follows_pad=True, model_count=count, elem_id="prediction")
-                photo_prediction = PredictionPanel(NO_PHOTO, visible=False, elem_id="photo-prediction")
+                PredictionPanel(
+                    render.prediction(BLANK),
+                    follows_pad=True,
+                    max_digits=MAX_DIGITS,
+                    model_count=len(self.models.shared_names()),
+                    elem_id="prediction",
+                )
+                photo_prediction = PredictionPanel(
+                    NO_PHOTO, visible=False, follows_pad=False, model_count=0, elem_id="photo-prediction"
+                )
                 choices, default = self.models.described_choices(), self.models.default_key() or None
                 self.model = Choice(choices, value=default, label="Model", elem_id="draw-model")
-        Explanation(explain, elem_id="explanation")
+        Explanation(functions=[explain], pen_width=PEN_WIDTH, elem_id="explanation")
 
-        self.pad.upload(None, None, [photo_side, photo_prediction], js=Sketchpad.show_photo, **PRIVATE_EVENT)
-        draw_button.click(None, js=Sketchpad.show_pad, **PRIVATE_EVENT)
+        self.pad.upload(None, None, [photo_side, photo_prediction], js="showPhoto", **PRIVATE_EVENT)
+        draw_button.click(None, js="showPad", **PRIVATE_EVENT)
         gr.on(
             [photo.change, self.model.change],
             self.predict_photo,
             [photo, self.model],
             photo_prediction,
             trigger_mode="always_last",
-            concurrency_limit=None,  # the compute queue limits it
-            **PRIVATE_EVENT,
+            **LONG_EVENT,
         )
         seven = [[[10, 10], [90, 10], [40, 100]]]
         _add_endpoint(self.predict_strokes, "predict_strokes", example=seven)
@@ -83,7 +87,7 @@ class DrawTab:
         Each drawing is {"strokes": as for `predict_strokes`, "model": key}.
         """
         responses: list[dict[str, Any]] = [{} for _ in drawings]
-        batches: dict[Classifier, list[tuple[int, np.ndarray, str]]] = {}
+        batches: dict[Classifier, dict[int, np.ndarray]] = {}  # images by index
         for i, drawing in enumerate(drawings):
             try:
                 if not isinstance(drawing, dict):
@@ -92,18 +96,17 @@ class DrawTab:
                     )
                 image = strokes_to_image(drawing.get("strokes"))  # type: ignore[arg-type]  # it validates
                 classifier, notice = self.models.find_or_default(drawing.get("model"))
-                batches.setdefault(classifier, []).append((i, image, notice))
+                batches.setdefault(classifier, {})[i] = image
+                responses[i] = {"model": classifier.name, "notice": notice}
             except DemoError as error:
                 responses[i] = {"error": str(error)}
-        for classifier, batch in batches.items():
+        for classifier, images in batches.items():
             try:
-                predictions = classifier.predict_batch([image for _, image, _ in batch])
+                for i, prediction in zip(images, classifier.predict_batch(list(images.values())), strict=True):
+                    responses[i] |= render.prediction(prediction)
             except DemoError as error:
-                for i, _, _ in batch:
+                for i in images:
                     responses[i] = {"error": str(error)}
-                continue
-            for (i, _, notice), prediction in zip(batch, predictions, strict=True):
-                responses[i] = render.prediction(prediction) | {"model": classifier.name, "notice": notice}
         return responses
 
     @user_errors
@@ -115,14 +118,12 @@ class DrawTab:
             ink = photo_to_ink(open_photo(file))
         classifier, notice = self.models.find_or_default(key)
         prediction = classifier.predict_mnist(fit_to_mnist(ink))
-        votes = render.votes(self.models.predict_with_all(prediction.image, classifier))
-        found = {
+        return render.prediction(prediction, blank="No ink was found") | {
             "ink": render.png_url(np.rint(255 * (1 - ink))),
-            "votes": votes,
+            "votes": render.votes(self.models.predict_with_all(prediction.image, classifier)),
             "notice": notice,
             "model": classifier.name,
         }
-        return render.prediction(prediction, blank="No ink was found") | found
 
     @user_errors
     def predict_strokes(self, strokes: list[list[list[float]]], request: gr.Request, model: str = "") -> dict:

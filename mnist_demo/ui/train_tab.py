@@ -6,36 +6,20 @@ from functools import partial
 from typing import Any
 
 import gradio as gr
-from gradio.events import Dependency
 
 from mnist_demo.checkpoints import CHECKPOINT_SUFFIX
 from mnist_demo.data import Dataset
-from mnist_demo.data.pen_digits import load_pen_digits
 from mnist_demo.data.sketch_dataset import create_sketch_dataset
 from mnist_demo.devices import default_device
 from mnist_demo.errors import DemoError, InputError
 from mnist_demo.preprocess.strokes import Strokes, strokes_to_image
 from mnist_demo.recipes import RECIPES, Recipe, find_recipe
 from mnist_demo.server.clients import client_address
-from mnist_demo.ui import render
+from mnist_demo.ui import recipe_form, render
 from mnist_demo.ui.components.inputs import Cards, Choice
 from mnist_demo.ui.components.sketchpad import Sketchpad
 from mnist_demo.ui.components.training_monitor import TrainingMonitor
-from mnist_demo.ui.handlers import PRIVATE_EVENT, session_id, user_errors
-from mnist_demo.ui.recipe_form import (
-    CARDS,
-    build_field,
-    card,
-    current_values,
-    estimate,
-    first_problem,
-    parse_values,
-    recipe_values,
-    show_architecture,
-    show_batch,
-    summarize,
-    update_field,
-)
+from mnist_demo.ui.handlers import LONG_EVENT, PRIVATE_EVENT, QUICK_EVENT, user_errors
 from mnist_demo.ui.services import Services
 from mnist_demo.ui.services.jobs import NOTHING_LEARNED, TrainingJob, run_in_queue
 from mnist_demo.ui.services.model_store import Session
@@ -55,11 +39,6 @@ NO_PEN_DIGITS = (
 class TrainTab:
     """Train models. `build` lays out the tab."""
 
-    monitor: TrainingMonitor
-    loaded: Dependency  # the event that ends when the dataset is loaded
-    trained: Dependency  # the event that ends with a training
-    refresh: dict[str, Any]  # the event that updates the form, as keywords of `.then()`
-
     def __init__(self, services: Services, user_models: UserModels):
         self.models, self.datasets, self.results = services.models, services.datasets, services.results
         self.compute_queue, self.training_queue = services.compute_queue, services.training_queue
@@ -70,7 +49,7 @@ class TrainTab:
     def build(self, tab: gr.Tab, pad: Sketchpad) -> None:
         """Lay out the tab; call it inside `tab`. Trainings predict the drawing on `pad`."""
         shared = {classifier.name: classifier for classifier in self.models.all_shared()}
-        labels = [(card(name, shared.get(name)), name) for name in CARDS]
+        labels = [(recipe_form.card(name, shared.get(name)), name) for name in recipe_form.CARDS]
         with gr.Row(elem_id="recipes"):
             cards = Cards(labels, value=DEFAULT_RECIPE, label="Model to train", show_label=False, elem_id="cards")
             recipe = Choice(self.choices(), value=DEFAULT_RECIPE, label="More models", elem_id="recipe")
@@ -81,8 +60,8 @@ class TrainTab:
         with gr.Row(elem_id="train-options"):
             with gr.Accordion("Settings", open=False, elem_id="hyperparameters"):
                 with gr.Row(elem_id="fields"):
-                    own = recipe_values(find_recipe(DEFAULT_RECIPE))
-                    fields = [build_field(name, value) for name, value in own.items()]
+                    own = recipe_form.recipe_values(find_recipe(DEFAULT_RECIPE))
+                    fields = [recipe_form.build_field(name, value) for name, value in own.items()]
                     # The recipe that the fields are filled for. A gr.State would change before they do.
                     filled = gr.Textbox(DEFAULT_RECIPE, visible=False)
                 batch = gr.HTML(elem_id="batch")
@@ -90,16 +69,15 @@ class TrainTab:
                 architecture = gr.HTML(elem_id="architecture")
             with gr.Accordion("Load a model", open=False, elem_id="load"):
                 upload = gr.UploadButton("Choose a file", file_types=[CHECKPOINT_SUFFIX], elem_id="upload")
-        self.monitor = TrainingMonitor(self.user_models.download, elem_id="training-monitor")
+        self.monitor = TrainingMonitor(functions=[self.user_models.download], elem_id="training-monitor")
 
-        self.refresh = {
+        self.refresh: dict[str, Any] = {  # the event that updates the form, as keywords of `.then()`
             "fn": self.update_form,
             "inputs": [recipe, filled, *fields],
             "outputs": [filled, *fields, summary, batch, architecture, start],
-            "concurrency_limit": None,  # the compute queue limits it
-            **PRIVATE_EVENT,
+            **LONG_EVENT,
         }
-        self.loaded = tab.select(self.load, None, summary, concurrency_limit=None, **PRIVATE_EVENT)
+        self.loaded = tab.select(self.load, None, summary, **LONG_EVENT)
         self.loaded.success(**self.refresh)
         # Gradio sends each input twice; "always_last" keeps the second from resetting a field that changed meanwhile.
         gr.on([recipe.change, *(field.input for field in fields)], trigger_mode="always_last", **self.refresh)
@@ -107,16 +85,12 @@ class TrainTab:
         cards.input(inputs=cards, outputs=recipe, **same)
         recipe.change(inputs=recipe, outputs=cards, **same)
 
-        started = start.click(_disable_start, None, [start, stop], queue=False, **PRIVATE_EVENT)
-        self.trained = started.then(
-            self.run, [recipe, pad, filled, *fields], self.monitor, concurrency_limit=None, **PRIVATE_EVENT
-        )
-        self.trained.then(lambda: gr.Button(interactive=False), None, stop, queue=False, **PRIVATE_EVENT)
+        started = start.click(_disable_start, None, [start, stop], **QUICK_EVENT)
+        self.trained = started.then(self.run, [recipe, pad, filled, *fields], self.monitor, **LONG_EVENT)
+        self.trained.then(lambda: gr.Button(interactive=False), None, stop, **QUICK_EVENT)
         self.trained.then(**self.refresh)
-        stop.click(self.stop, None, None, queue=False, **PRIVATE_EVENT)
-        self.uploaded = upload.upload(
-            self.user_models.upload, upload, self.monitor, concurrency_limit=None, **PRIVATE_EVENT
-        )
+        stop.click(self.user_models.stop, None, None, **QUICK_EVENT)
+        self.uploaded = upload.upload(self.user_models.upload, upload, self.monitor, **LONG_EVENT)
 
     def choices(self) -> list[tuple[str, str]]:
         """Return labels and names of the recipes; a label says if the recipe's data are missing."""
@@ -130,7 +104,6 @@ class TrainTab:
     def load(self) -> Iterator[str]:
         """Load the dataset, and yield status messages."""
         yield from self.datasets.load()
-        self.datasets.get()
 
     @user_errors
     def update_form(self, request: gr.Request, name: str, filled: str, *values: Any) -> list:
@@ -140,24 +113,23 @@ class TrainTab:
         """
         if self.datasets.loaded is None:  # Gradio also reports the first value as a change
             return [gr.skip()] * (5 + len(values))
-        data, named = self.datasets.get(), current_values(name, filled, values)
-        recipe, seed, problems = parse_values(name, named, data)
+        data, named = self.datasets.get(), recipe_form.current_values(name, filled, values)
+        recipe, seed, problems = recipe_form.parse_values(name, named, data)
         fields = [
-            update_field(field, problems.get(field, ""), **({"value": value} if filled != name else {}))
+            recipe_form.update_field(field, problems.get(field, ""), **({"value": value} if filled != name else {}))
             for field, value in named.items()
         ]
-        missing, client = self._missing_data(name), client_address(request)
-        with self.compute_queue.turn(client):
-            summary, label = summarize(recipe, data), START
-            batch = show_batch(recipe, data, seed)
-            if problem := missing or first_problem(problems):
+        with self.compute_queue.turn(client_address(request)):
+            summary, label = recipe_form.summarize(recipe, data), START
+            batch = recipe_form.show_batch(recipe, data, seed)
+            if problem := self._missing_data(name) or recipe_form.first_problem(problems):
                 summary = f"**Start is off:** {problem}"
             else:
-                seconds, limit = estimate(recipe, data, self.device, self.max_seconds)
+                seconds, limit = recipe_form.estimate(recipe, data, self.device, self.max_seconds)
                 summary, label = summary + limit, f"{START}, about {seconds}"
-        can_start = not (problem or self.models.session(session_id(request), client).is_training)
-        button = gr.Button(label, interactive=can_start)
-        return [name, *fields, summary, batch, show_architecture(recipe), button]
+        can_start = not (problem or self.user_models.session(request).is_training)
+        architecture, start = recipe_form.show_architecture(recipe), gr.Button(label, interactive=can_start)
+        return [name, *fields, summary, batch, architecture, start]
 
     @user_errors
     def run(
@@ -165,24 +137,24 @@ class TrainTab:
     ) -> Iterator[dict[str, Any]]:
         """Train, and yield what the monitor shows about five times a second, from the queue to the result."""
         data = self.datasets.get()
-        recipe, seed, problems = parse_values(name, current_values(name, filled, values), data)
-        if problem := self._missing_data(name) or first_problem(problems):
+        recipe, seed, problems = recipe_form.parse_values(name, recipe_form.current_values(name, filled, values), data)
+        if problem := self._missing_data(name) or recipe_form.first_problem(problems):
             raise InputError(problem)
-        session = self.models.session(session_id(request), client_address(request))
+        session = self.user_models.session(request)
         with session.training():
             data, drawing = (yield from self._prepare_data(session, recipe, data)), _to_image(strokes)
             setup = render.training_setup(recipe, data, drawing)
 
-            def start() -> TrainingJob:
-                return TrainingJob(
-                    stop=session.stop,
-                    max_seconds=self.max_seconds,
-                    recipe=recipe,
-                    data=data,
-                    seed=seed,
-                    drawing=drawing,
-                    device=self.device,
-                )
+            start = partial(
+                TrainingJob,
+                stop=session.stop,
+                max_seconds=self.max_seconds,
+                recipe=recipe,
+                data=data,
+                seed=seed,
+                drawing=drawing,
+                device=self.device,
+            )
 
             def report(job: TrainingJob) -> dict[str, Any]:
                 return setup | render.training_state(job)
@@ -200,7 +172,11 @@ class TrainTab:
         self, session: Session, recipe: Recipe, mnist: Dataset
     ) -> Generator[dict[str, Any], None, Dataset]:
         """Return what the recipe trains on; yield the status while its pen strokes are drawn."""
-        key, create = f"{recipe.pen_digit_writers} {mnist.checksum}", partial(self._draw_strokes, mnist, recipe)
+
+        def create(report: Report) -> Dataset:
+            return create_sketch_dataset(mnist, self.datasets.load_pen_digits(), recipe.pen_digit_writers)
+
+        key = f"{recipe.pen_digit_writers} {mnist.checksum}"
         while recipe.pen_digit_writers and not session.stop.is_set():
             try:
                 return self.results.get(self, key, create, DRAWING_STROKES, session.client)
@@ -208,13 +184,6 @@ class TrainTab:
                 yield {"status": str(not_ready)}
                 session.stop.wait(UPDATE_SECONDS)
         return mnist
-
-    def _draw_strokes(self, mnist: Dataset, recipe: Recipe, report: Report) -> Dataset:
-        assert self.datasets.folder  # otherwise the pen digits are missing
-        return create_sketch_dataset(mnist, load_pen_digits(self.datasets.folder), recipe.pen_digit_writers)
-
-    def stop(self, request: gr.Request) -> None:
-        self.models.stop(session_id(request))
 
 
 def _disable_start() -> tuple[gr.Button, gr.Button]:

@@ -12,7 +12,7 @@ from mnist_demo.recipes import RECIPES
 from mnist_demo.reports import format_percent
 from mnist_demo.server.clients import client_address
 from mnist_demo.ui import render
-from mnist_demo.ui.handlers import session_id, user_errors
+from mnist_demo.ui.handlers import query_errors, session_id, user_errors
 from mnist_demo.ui.services import Services
 from mnist_demo.ui.services.model_store import Session
 
@@ -36,19 +36,20 @@ class UserModels:
                 model, metadata = load_checkpoint(file)
         except CheckpointError as error:
             raise InputError(str(error).replace(str(file), file.name)) from None  # the path is private
-        session = self.models.session(session_id(request), client_address(request))
-        key = session.add(model, metadata, "uploaded")
-        return self.announce(session, key)
+        session = self.session(request)
+        return self.announce(session, session.add(model, metadata, "uploaded"))
 
+    def session(self, request: gr.Request) -> Session:
+        """Return the session of the page that sent a request."""
+        return self.models.session(session_id(request), client_address(request))
+
+    @query_errors
     def download(self, query: Any, client: str) -> dict[str, Any]:
         """Return the file of a session's model, or an error."""
-        try:
-            key = query.get("key") if isinstance(query, dict) else None
-            classifier = self.models.find(key or "")
-            if classifier.name == key or classifier.metadata is None:
-                raise InputError("Only a model of this session can be downloaded here.")
-        except InputError as error:
-            return {"error": str(error)}
+        key = query.get("key", "") if isinstance(query, dict) else ""
+        classifier = self.models.find(key)
+        if classifier.name == key or classifier.metadata is None:
+            raise InputError("Only a model of this session can be downloaded here.")
         content = to_bytes(classifier.model, classifier.metadata)
         return render.download(f"{classifier.name}{CHECKPOINT_SUFFIX}", "application/octet-stream", content)
 
@@ -66,6 +67,10 @@ class UserModels:
         key = event._data.get("key", "") if isinstance(event._data, dict) else ""
         self.models.find(key)  # raises if it was dropped
         return gr.Dropdown(self.models.described_choices(session_id(request)), value=key)
+
+    def stop(self, request: gr.Request) -> None:
+        """Stop the session's training, or leave the queue."""
+        self.models.stop(session_id(request))
 
     def end_session(self, request: gr.Request) -> None:
         """Drop the session of a page that has closed."""

@@ -191,7 +191,7 @@ def test_a_missing_row_gives_an_error(tab: BrowseTab, row: str):
 def test_pen_digits_are_a_set_if_their_file_exists(
     pen_tab: BrowseTab, few_pen_digits: list[PenDigit], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(browse_tab, "load_pen_digits", lambda folder: few_pen_digits)
+    monkeypatch.setattr(datasets, "load_pen_digits", lambda folder: few_pen_digits)
     assert "pen" in pen_tab.sets()
     grid = wait_for_response(pen_tab.grid, {"set": "pen"})
     assert grid["count"] == len(few_pen_digits)

@@ -254,7 +254,7 @@ def test_stop_ends_a_finetuning_and_a_session_runs_one_at_a_time(
     assert refused["status"].startswith("You are training a model already") and refused["done"]
     waiting = finetune(panel, query, request=make_request("another page"))
     assert next(waiting)["status"].endswith("you are number 1 in the queue.")
-    panel.stop(REQUEST)
+    panel.user_models.stop(REQUEST)
     last = list(states)[-1]
     assert ": Stopped at step " in last["status"] and "time limit" not in last["status"]
     waiting.close()  # type: ignore[attr-defined]

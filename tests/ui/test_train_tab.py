@@ -11,7 +11,7 @@ from mnist_demo.data.pen_digits import PEN_DIGITS_FILE, PenDigit
 from mnist_demo.recipes import RECIPES
 from mnist_demo.ui import train_tab
 from mnist_demo.ui.recipe_form import LABELS, parse_values, recipe_values
-from mnist_demo.ui.services import Services, jobs
+from mnist_demo.ui.services import Services, datasets, jobs
 from mnist_demo.ui.services.datasets import Datasets, Loaded
 from mnist_demo.ui.services.jobs import NOTHING_LEARNED, TrainingJob
 from mnist_demo.ui.train_tab import DRAWING_STROKES, TrainTab
@@ -32,9 +32,9 @@ def pen_tab(synthetic: Dataset, tmp_path: Path) -> TrainTab:
     """Return a tab with few digits, whose data folder has a file of pen digits."""
     (tmp_path / PEN_DIGITS_FILE).parent.mkdir()
     (tmp_path / PEN_DIGITS_FILE).touch()
-    datasets = Datasets(tmp_path)
-    datasets.loaded = Loaded(Dataset.create("few digits", synthetic.train[:50], synthetic.test[:50]))
-    services = Services(datasets)
+    data = Datasets(tmp_path)
+    data.loaded = Loaded(Dataset.create("few digits", synthetic.train[:50], synthetic.test[:50]))
+    services = Services(data)
     return TrainTab(services, UserModels(services))
 
 
@@ -189,7 +189,7 @@ def test_values_of_another_recipe_are_ignored(tab: TrainTab):
     states = tab.run(REQUEST, "mlp-512", STROKES, "softmax", *values.values())
     while not next(states)["curves"]["steps"]:
         pass
-    tab.stop(REQUEST)
+    tab.user_models.stop(REQUEST)
     last = list(states)[-1]
     assert last["runs"][0]["name"].startswith("mlp-512") and last["runs"][0]["changes"] == ""
 
@@ -197,7 +197,7 @@ def test_values_of_another_recipe_are_ignored(tab: TrainTab):
 def test_a_recipe_trains_on_pen_digits_and_keeps_their_images(
     pen_tab: TrainTab, few_pen_digits: list[PenDigit], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(train_tab, "load_pen_digits", lambda folder: few_pen_digits)
+    monkeypatch.setattr(datasets, "load_pen_digits", lambda folder: few_pen_digits)
     states = list(run(pen_tab, "sketch", epochs=1, batch_size=50))
     assert {"status": DRAWING_STROKES} in states and states[-1]["key"]
     assert states[-1]["steps_per_epoch"] == (50 + 3 * len(few_pen_digits) + 3 * 20) // 50
@@ -225,7 +225,7 @@ def test_a_waiting_session_sees_its_position_and_can_leave_the_queue(tab: TrainT
     waiting, behind = run(tab), run(tab, request=make_request("behind"))
     assert next(waiting)["status"].endswith("you are number 1 in the queue.")
     assert next(behind)["status"].endswith("you are number 2 in the queue.")
-    tab.stop(REQUEST)
+    tab.user_models.stop(REQUEST)
     assert [state["status"] for state in waiting] == [NOTHING_LEARNED]
     assert next(behind)["status"].endswith("you are number 1 in the queue.")
     next(first)

@@ -22,6 +22,7 @@ class Component(gr.HTML):
 
     `scripts` names the scripts, here or in `shared/`; they run in this order and in one scope. Gradio scopes the style,
     which starts with `shared/shared.css`, to the component.
+    Values may have any type, and handlers validate those that clients send.
     """
 
     scripts: ClassVar[Sequence[str]] = ("script.js",)
@@ -44,21 +45,6 @@ class Component(gr.HTML):
     def _read(self, name: str) -> str:
         own = Path(inspect.getfile(type(self))).parent / name
         return (own if own.is_file() else SHARED / name).read_text(encoding="utf-8")
-
-    def preprocess(self, payload: Any) -> Any:
-        return payload  # handlers validate it: clients can send anything
-
-    def postprocess(self, value: Any) -> Any:
-        return value
-
-    def api_info(self) -> dict[str, Any]:
-        return {"type": "object"}
-
-    def example_payload(self) -> Any:
-        return {}
-
-    def example_value(self) -> Any:
-        return self.example_payload()
 
 
 def _server_function(query: Query) -> Callable[[Any, gr.Request], dict[str, Any]]:

@@ -40,11 +40,6 @@ class Datasets:
         self.loaded: Loaded | None = None  # None until a page first needed it
 
     @property
-    def can_retry(self) -> bool:
-        """Whether MNIST may still be found."""
-        return self.folder is not None
-
-    @property
     def has_pen_digits(self) -> bool:
         return self.folder is not None and (self.folder / PEN_DIGITS_FILE).is_file()
 

@@ -17,6 +17,7 @@ const OPTIONS = { // of the filters and the order, each [value, text]
   read: [['', 'any'], ...DIGITS.map((digit) => [digit, digit])],
   order: [['stored', 'as stored'], ['unsure', 'least certain'], ['confident', 'confidently wrong'], ['random', 'random']],
 };
+const POLL_MS = 200; // between two requests while the server computes a result
 const formatCount = (count) => count.toLocaleString('en');
 
 const browser = find('.digit-browser');
@@ -63,7 +64,7 @@ async function request(kind, name, parameters = query) {
     if (response.error) setText(find('.notice'), response.error);
     if (response.busy === undefined) return response.error ? null : response;
     if (kind === 'grid') setText(find('.summary'), response.busy);
-    await new Promise((resolve) => setTimeout(resolve, props.poll_ms));
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 

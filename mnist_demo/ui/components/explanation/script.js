@@ -1,6 +1,8 @@
 // The explanation of the pad's prediction. It is requested once the pen has rested, never while it moves.
 const tabs = [...element.querySelectorAll('[role=tab]')];
 const rotation = find('[name=rotation]'), penWidth = find('[name=pen_width]'), centered = find('[name=centered]');
+const POLL_MS = 500; // between two requests while the server computes the nearest digits
+const HINT = 'Draw a digit: this is what happens between your ink and the answer.';
 const IN_PANEL = ['maps', 'votes', 'nearest']; // shown by the prediction panel
 const IN_TABS = { 'explain-inside': ['layers'], 'explain-change': ['variants'], 'explain-models': [], 'explain-about': ['network'] };
 
@@ -25,7 +27,7 @@ async function requestParts() {
     else setText(find('.status'), 'The server does not answer. Retrying…');
     const wanted = response ? (response.nearest?.busy ? ['nearest'] : []) : parts;
     wanted.forEach((part) => missing.add(part));
-    if (wanted.length) return (retryTimer = setTimeout(requestParts, props.poll_ms));
+    if (wanted.length) return (retryTimer = setTimeout(requestParts, POLL_MS));
   }
   requestParts();
 }
@@ -135,7 +137,7 @@ document.addEventListener('prediction', ({ detail }) => {
   const isBlank = !detail.percentages.length;
   drawing = { ...detail.drawing, name: detail.model };
   missing = new Set(['network', ...(isBlank ? [] : [...IN_PANEL, 'layers', 'variants'])]);
-  setText(find('.status'), isBlank ? props.hint : '');
+  setText(find('.status'), isBlank ? HINT : '');
   find('.explanation').classList.toggle('blank', isBlank || find('.explanation').classList.contains('blank'));
   requestParts();
 });
@@ -151,7 +153,7 @@ tabs.forEach((tab, i) => {
 });
 for (const control of [rotation, penWidth, centered]) control.addEventListener('input', changeDrawing);
 find('.controls button').addEventListener('click', reset);
-setText(find('.status'), props.hint);
+setText(find('.status'), HINT);
 selectTab(tabs[0]);
 reset();
 document.dispatchEvent(new Event('listening'));

@@ -200,7 +200,6 @@ canvas.addEventListener('pointercancel', endStroke);
 undoButton.addEventListener('click', undo);
 clearButton.addEventListener('click', clear);
 find('.use-photo').addEventListener('click', () => {
-  document.getElementById('draw-row').classList.add('with-photo');
   trigger('upload');
   whenPresent('#photo button', (button) => button.focus());
 });

@@ -1,17 +1,13 @@
 """The training monitor: live curves, predictions of test digits and of the user's drawing, and a list of runs."""
 
-from typing import Any
-
-from mnist_demo.ui.components.base import Component, Query
+from mnist_demo.ui.components.base import Component
 
 
 class TrainingMonitor(Component):
     """Show the state of a training, the component's value, as `TrainTab.run` yields it, and list the finished runs.
 
-    `download` takes {"key"} and returns a run's file. The event `select` with {"key"} chooses its model for Draw.
+    The function `download` takes {"key"} and returns a run's file. The event `select` with {"key"} chooses its model
+    for Draw.
     """
 
     scripts = ("dom.js", "download.js", "chart.js", "script.js")
-
-    def __init__(self, download: Query, **options: Any):
-        super().__init__(functions=[download], **options)

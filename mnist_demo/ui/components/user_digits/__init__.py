@@ -1,10 +1,6 @@
 """The user's own digits, which the browser stores, and the progress of a fine-tuning on them."""
 
-from collections.abc import Sequence
-from typing import Any
-
-from mnist_demo.personalize.user_digits import FORMAT, MAX_BYTES, MAX_DIGITS, VERSION
-from mnist_demo.ui.components.base import Component, Query
+from mnist_demo.ui.components.base import Component
 
 
 class UserDigitsPanel(Component):
@@ -13,16 +9,8 @@ class UserDigitsPanel(Component):
     It may also hold "choices", the names and keys of the models to teach, and "model", the key of the selected one.
     Files of digits are uploaded. The function `validate` takes {"path"} and returns {"content": the file's text} or
     {"error"}; `download` takes {"key"} and returns a model's file. The event `submit` with {"path", "model"} starts a
-    fine-tuning, `clear` stops it, and `select` with {"key"} chooses its model for the pad.
+    fine-tuning, `clear` stops it, and `select` with {"key"} chooses its model for the pad. Options: a file of digits
+    starts with `file_head`, and `max_digits` and `max_bytes` are its limits.
     """
 
     scripts = ("dom.js", "strokes.js", "user_digits.js", "download.js", "chart.js", "script.js")
-
-    def __init__(self, functions: Sequence[Query], **options: Any):
-        super().__init__(
-            functions=functions,
-            file_head={"format": FORMAT, "version": VERSION},
-            max_digits=MAX_DIGITS,
-            max_bytes=MAX_BYTES,
-            **options,
-        )
