@@ -230,6 +230,37 @@ def test_a_late_digit_opens_no_dialog_over_another_tab(page: Page):
     expect_prediction(page, "7")
 
 
+# Hold what server functions return until `release` is called.
+HOLD = """
+const request = window.fetch;
+window.fetch = async (url, ...rest) => {
+  const response = await request(url, ...rest);
+  if (!window.holds || !String(url.url ?? url).includes('component_server')) return response;
+  const content = await response.json();
+  await new Promise((resolve) => (window.release = resolve));
+  return { ok: true, status: 200, json: async () => content };
+};
+"""
+
+
+def test_a_dialog_that_is_closed_during_a_request_stays_closed(page: Page):
+    page.add_init_script(HOLD)
+    page.reload()
+    open_browser(page)
+    page.locator(CELLS).first.click()
+    expect(page.locator(DIALOG)).to_be_visible()
+    page.evaluate("window.holds = true")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("Boolean(window.release)")
+    # The response arrives after the dialog is closed, and before its event `close`.
+    page.evaluate("addEventListener('close', (event) => event.stopImmediatePropagation(), { capture: true, once: true })")
+    page.locator(DIALOG).evaluate("dialog => dialog.close()")
+    page.wait_for_timeout(100)
+    page.evaluate("release()")
+    page.wait_for_timeout(200)
+    expect(page.locator(DIALOG)).to_be_hidden()
+
+
 def test_a_download_does_not_replace_a_pending_page_of_digits(page: Page):
     open_browser(page)
     page.locator("#digit-browser select[name=model]").select_option("mlp-500")

@@ -2,9 +2,10 @@
 async function openDigit(row) {
   if (isDigitPending) return; // a held arrow key moves on with each response
   isDigitPending = true;
+  const wasOpen = dialog.open;
   const digit = await request('digit', 'digit', { ...query, row: String(row) });
   isDigitPending = false;
-  if (!digit || !isVisible()) return; // another tab may be open by now
+  if (!digit || !isVisible() || (wasOpen && !dialog.open)) return; // the user has gone on
   query.row = String(digit.row);
   if (digit.page !== null) query.page = String(digit.page);
   const isInAddress = new URLSearchParams(location.search).get('row') === query.row;
