@@ -241,16 +241,9 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-# Arguments of Python: the app with a third of its synthetic digits, which take seconds to create. Trainings are short.
-FEW_DIGITS = (
-    "-c",
-    """if True:
-    import os, runpy
-    os.environ["OMP_NUM_THREADS"] = "1"  # as in app.py, before PyTorch is imported
-    from mnist_demo.data import synthetic
-    synthetic.synthetic_dataset.__defaults__ = (3_000, 1_000)
-    runpy.run_path("app.py", run_name="__main__")""",
-)
+# Arguments of Python: the app with its synthetic digits from a file, or with a third of them, so trainings are short.
+QUICK_START = ("-c", "from tests.serve import run_app; run_app()")
+FEW_DIGITS = ("-c", "from tests.serve import run_app; run_app(3_000, 1_000)")
 
 
 @contextmanager
@@ -288,5 +281,5 @@ def wait_for_port(port: int, process: subprocess.Popen) -> None:
 @pytest.fixture(scope="session")
 def app_url() -> Iterator[str]:
     """Return the URL of the app with synthetic digits."""
-    with serve_app("synthetic") as url:
+    with serve_app("synthetic", program=QUICK_START) as url:
         yield url

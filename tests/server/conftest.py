@@ -14,15 +14,13 @@ from tests.protocol import Protocol, find_server
 MAX_UPLOAD_BYTES, MAX_STATES, MAX_WAITING = 5_000_000, 10, 5
 # Small limits and few digits, so that tests need not wait long.
 PROGRAM = f"""
-import runpy
-from mnist_demo.data import synthetic
+from tests.serve import run_app
 from mnist_demo.server import gradio_patches, housekeeping, serve, uploads
 from mnist_demo.ui.services import WorkQueue
 gradio_patches.UNDELIVERED_SECONDS, housekeeping.PAUSE_SECONDS = 3.0, 0.5
 uploads.MAX_BYTES, serve._OPTIONS["state_session_capacity"] = {MAX_UPLOAD_BYTES}, {MAX_STATES}
 WorkQueue.__init__.__defaults__ = (1, {MAX_WAITING})
-synthetic.synthetic_dataset.__defaults__ = (4_000, 100)
-runpy.run_path("app.py", run_name="__main__")
+run_app(4_000, 100)
 """
 
 
@@ -46,7 +44,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return an app that runs as in a Space."""
     uploads = tmp_path_factory.mktemp("server") / "deep" / "uploads"
     environment = {"SPACE_ID": "user/digits", "GRADIO_TEMP_DIR": str(uploads), "MNIST_DEMO_TRAIN_SECONDS": "600"}
-    environment |= {"OMP_NUM_THREADS": "1"}  # as in app.py, before PyTorch is imported
     environment |= {"GRADIO_HEARTBEAT_INTERVAL": "1"}  # seconds, shorter than UNDELIVERED_SECONDS
     program = f"import os\nos.environ |= {environment}\n{PROGRAM}"
     with serve_app("synthetic", may_complain=True, program=["-c", program]) as url:
