@@ -7,6 +7,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
 
 
 def main() -> int:
@@ -14,14 +17,20 @@ def main() -> int:
     if is_complete := "--all" in arguments:
         arguments.remove("--all")
     selection = [] if is_complete else ["-m", "not slow"]
-    pytest = ["pytest", "-n", "2", "--dist", "worksteal", *selection, *arguments]
     # Threads that spin while they wait take the cores from the other process, which makes training seven times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    for check in (["ruff", "check"], ["ruff", "format", "--check"], ["mypy"], pytest):
-        print("==", *check, flush=True)
-        if code := subprocess.run([sys.executable, "-m", *check], cwd=Path(__file__).parent.parent).returncode:
+    for style in (["ruff", "check"], ["ruff", "format", "--check"]):
+        if code := start(*style).wait():
             return code
-    return 0
+    types = start("mypy", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # beside the tests, which often wait
+    tests = start("pytest", "-n", "3", "--dist", "loadgroup", *selection, *arguments).wait()
+    print("== mypy", types.communicate()[0].decode(), sep="\n", end="")
+    return tests or types.returncode
+
+
+def start(*module: str, **options: Any) -> subprocess.Popen:
+    print("==", *module, flush=True)
+    return subprocess.Popen([sys.executable, "-m", *module], cwd=ROOT, **options)
 
 
 if __name__ == "__main__":

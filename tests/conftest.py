@@ -36,6 +36,7 @@ from mnist_demo.evaluation import EpochResult
 from mnist_demo.recipes import Recipe
 
 ROOT = Path(__file__).parent.parent
+SERVERS = {"server", "sub_path_app"}  # fixtures that start an app for a few tests
 MNIST_FOLDER = os.environ.get("MNIST_DEMO_DATA")
 
 
@@ -54,6 +55,15 @@ def pytest_report_header() -> str:
     if MNIST_FOLDER:
         return f"data: MNIST in {MNIST_FOLDER}"
     return "data: synthetic digits; tests of accuracy on MNIST are skipped, as MNIST_DEMO_DATA is not set"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run long tests first, so that no process is idle at the end, and those that share a server in one process."""
+    for item in items:
+        for name in SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(name))
+    items.sort(key=lambda item: not (item.path.parent.name == "e2e" or item.get_closest_marker("slow")))
 
 
 @pytest.fixture(scope="session")
