@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Browser, FloatRect, Page, Request, expect, sync_playwright
@@ -38,8 +38,8 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def watch(page: Page, address: str) -> Iterator[Page]:
-    """Open the address and yield the page. Fail if it reports errors or requests anything from other hosts."""
+def watch(page: Page, address: str) -> Callable[[], None]:
+    """Return a function that fails if the page has reported errors or requested anything from other hosts."""
     errors: list[str] = []
     foreign: list[str] = []
 
@@ -51,17 +51,17 @@ def watch(page: Page, address: str) -> Iterator[Page]:
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("request", check_host)
     page.add_init_script(_IGNORE_ERRORS_ON_CLOSE)
-    open_pad(page, address)
-    yield page
-    page.close()
-    assert not errors, f"The page reported errors: {errors}"
-    assert not foreign, f"The page sent requests to other hosts: {foreign}"
+
+    def check() -> None:
+        assert not errors, f"The page reported errors: {errors}"
+        assert not foreign, f"The page sent requests to other hosts: {foreign}"
+
+    return check
 
 
 def open_pad(page: Page, address: str) -> None:
     """Open the address and wait until the pad is ready."""
     page.goto(address)
-    page.wait_for_selector(READY)
     find_pad(page)
 
 
@@ -70,6 +70,7 @@ def find_pad(page: Page) -> FloatRect:
 
     Gradio loads the parts of a page in any order, and covers them until the last one is there.
     """
+    page.wait_for_selector(READY)
     page.locator(PAD).click(trial=True)
     box = page.locator(PAD).bounding_box()
     assert box
@@ -90,6 +91,7 @@ def expect_prediction(page: Page, digit: str) -> None:
 
 def label_drawing(page: Page, digit: int) -> None:
     """Say what the drawing is, below its prediction."""
+    expect(page.locator(FINAL_PREDICTION)).to_contain_text("Prediction: ")  # an earlier one would close the labels
     page.locator("#prediction .ask").click()
     page.locator("#prediction .labels button").nth(digit).click()
 

@@ -1,7 +1,7 @@
 import csv
 import re
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import pytest
@@ -14,8 +14,10 @@ from mnist_demo.data.synthetic import design_strokes
 from mnist_demo.ui.browse_tab import BrowseTab
 from mnist_demo.ui.services import Services
 from mnist_demo.ui.services.datasets import Loaded
-from tests.browser import draw_with_mouse, expect_prediction, open_pad
+from tests.browser import draw_with_mouse, expect_prediction, find_pad
+from tests.e2e.conftest import PHONE, Visit
 
+slow = pytest.mark.slow
 CELLS, SUMMARY, RANGE = "#digit-browser .digits button", "#digit-browser .head", "#digit-browser .range"
 CHIPS, ROW_TOP = "#digit-browser .chips", "() => document.querySelector('.digits').getBoundingClientRect().top"
 NOTICE, DIALOG = "#digit-browser .notice", "#digit-browser dialog"
@@ -24,13 +26,17 @@ GET_DIGITS = """() => Array.from(
 )"""
 
 
-def open_browser(page: Page, url: str = "") -> None:
-    """Open a link to a page of digits, or the tab."""
-    if url:
-        page.goto(url)
-    else:
-        page.get_by_role("tab", name="Browse").click()
+def open_browser(page: Page) -> None:
+    page.get_by_role("tab", name="Browse").click()
     expect(page.locator(CELLS).first).to_be_visible()
+
+
+def open_link(visit: Visit, parameters: str, **options: Any) -> Page:
+    """Open a link to a page of digits in a new page."""
+    page = visit(f"?tab=browse&{parameters}", **options)
+    expect(page.locator(CELLS).first).to_be_visible()
+    wait_for_digits(page)
+    return page
 
 
 def pick(page: Page, name: str, value: str) -> None:
@@ -127,25 +133,31 @@ def test_a_link_shows_the_same_digits_in_another_browser(page: Page, browser: Br
     seed = page.locator("input[name=seed]").input_value()
     expect(page).to_have_url(re.compile("order=random" if seed == "0" else f"order=random&seed={seed}"))
     other = browser.new_page()
-    open_browser(other, page.url)
+    other.goto(page.url)
     expect(other.locator(SUMMARY)).to_have_text(page.locator(SUMMARY).inner_text())
     assert other.evaluate(GET_DIGITS) == page.evaluate(GET_DIGITS)
     assert len(page.evaluate(GET_DIGITS)) == min(100, count_of_option(page, "show", "wrong"))
     other.close()
 
 
-def test_a_bad_link_is_reported_and_shows_all_digits(page: Page):
-    for query, message in (
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
         ("show=<img src=x onerror=alert(1)>", "choose from: 'all', 'right', 'wrong'"),
-        ("truth=12", "truth is '12'"),
-        ("model=token%2Fsoftmax, yours 1", "The model 'softmax, yours 1' is no longer available"),
-        ("set=secret", "There is no set of digits 'secret'."),
-    ):
-        open_browser(page, f"{page.url.split('?')[0]}?tab=browse&{query}")
-        expect(page.locator(NOTICE)).to_contain_text(message)
-        expect(page.locator(NOTICE)).to_contain_text("All digits of the test set are shown instead.")
-        expect(page.locator(CELLS)).to_have_count(100)
-    open_browser(page, f"{page.url.split('?')[0]}?tab=browse&row=999999")
+        pytest.param("truth=12", "truth is '12'", marks=slow),
+        pytest.param("model=token%2Fsoftmax, yours 1", "The model 'softmax, yours 1' is no longer", marks=slow),
+        pytest.param("set=secret", "There is no set of digits 'secret'.", marks=slow),
+    ],
+)
+def test_a_bad_link_is_reported_and_shows_all_digits(visit: Visit, query: str, message: str):
+    page = open_link(visit, query)
+    expect(page.locator(NOTICE)).to_contain_text(message)
+    expect(page.locator(NOTICE)).to_contain_text("All digits of the test set are shown instead.")
+    expect(page.locator(CELLS)).to_have_count(100)
+
+
+def test_a_link_to_a_digit_that_does_not_exist_is_reported(visit: Visit):
+    page = open_link(visit, "row=999999")
     expect(page.locator(NOTICE)).to_have_text("There is no digit '999999'; the set has digits 0 to 999.")
     expect(page.locator(CELLS)).to_have_count(100)
 
@@ -189,7 +201,7 @@ def test_two_models_are_compared_both_ways(page: Page):
     expect(page.locator(f"{DIALOG} .models li").filter(has_text=re.compile(r"^softmax"))).to_have_class("incorrect")
 
 
-@pytest.mark.slow
+@slow
 def test_other_sets_of_digits_can_be_chosen(page: Page):
     open_browser(page)
     pick(page, "set", "train")
@@ -288,8 +300,8 @@ def test_the_address_restores_the_tab_and_the_query(page: Page):
     expect(page).to_have_url(link)
 
 
-def test_a_held_arrow_key_moves_on_with_each_response(page: Page):
-    open_browser(page, f"{page.url.split('?')[0]}?tab=browse&order=stored")
+def test_a_held_arrow_key_moves_on_with_each_response(visit: Visit):
+    page = open_link(visit, "order=stored")
     page.locator(CELLS).first.click()
     title = page.locator("#digit-title")
     expect(title).to_contain_text("Digit 0:")
@@ -306,7 +318,7 @@ def test_a_held_arrow_key_moves_on_with_each_response(page: Page):
     assert len(titles) > 3
 
 
-@pytest.mark.slow
+@slow
 def test_a_dropped_model_is_removed_from_the_query(browser: Browser, synthetic: Dataset):
     services = Services.create(None)
     services.datasets.loaded = Loaded(synthetic)
@@ -335,43 +347,27 @@ def test_a_dropped_model_is_removed_from_the_query(browser: Browser, synthetic: 
 HIDE_BANNER = "#banner { display: none !important; }"  # of synthetic digits
 
 
-@pytest.fixture
-def phone(browser: Browser, app_url: str) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 390, "height": 664}, has_touch=True, is_mobile=True)
-    page = context.new_page()
-    open_browser(page, f"{app_url}?tab=browse&model=softmax&order=unsure")
-    page.add_style_tag(content=HIDE_BANNER)
-    wait_for_digits(page)
-    yield page
-    context.close()
-
-
-def open_link(page: Page, parameters: str) -> None:
-    open_browser(page, f"{page.url.split('?')[0]}?tab=browse&{parameters}")
-    wait_for_digits(page)
-
-
 def expect_chip(page: Page, name: str) -> None:
     expect(page.locator(f"{CHIPS} [aria-pressed=true]")).to_have_attribute("name", name)
 
 
-def test_the_tab_opens_on_the_hardest_digits_and_old_links_keep_their_meaning(page: Page):
+def test_the_tab_opens_on_the_hardest_digits_and_old_links_keep_their_meaning(visit: Visit):
+    page = visit()
     open_browser(page)
     expect_chip(page, "hardest")
     expect(page).to_have_url(re.compile(r"\?tab=browse&order=unsure$"))
     hardest = page.evaluate(GET_DIGITS)
-    open_link(page, "model=sketch")
+    page = open_link(visit, "model=sketch")
     expect(page.locator("select[name=order]")).to_have_value("stored")
     expect_chip(page, "all")
     stored = page.evaluate(GET_DIGITS)
     assert stored != hardest
-    open_link(page, "order=stored")
-    assert page.evaluate(GET_DIGITS) == stored
+    assert open_link(visit, "order=stored").evaluate(GET_DIGITS) == stored
 
 
-@pytest.mark.slow
-def test_chips_select_mistakes_all_digits_or_a_comparison(page: Page):
-    open_link(page, "model=softmax&truth=3")
+@slow
+def test_chips_select_mistakes_all_digits_or_a_comparison(visit: Visit):
+    page = open_link(visit, "model=softmax&truth=3")
     click(page, ".chips [name=mistakes]")
     count = count_of_option(page, "show", "wrong")
     assert count > 20
@@ -388,9 +384,9 @@ def test_chips_select_mistakes_all_digits_or_a_comparison(page: Page):
     expect(page.locator("select[name=model]")).to_have_value("softmax")
 
 
-@pytest.mark.slow
-def test_the_matrix_has_headings_totals_and_a_button_that_shows_all(page: Page):
-    open_link(page, "model=softmax")
+@slow
+def test_the_matrix_has_headings_totals_and_a_button_that_shows_all(visit: Visit):
+    page = open_link(visit, "model=softmax")
     errors = find_errors(page)
     wrong = sum(int(count) for count, *_ in errors)
     expect(page.locator(".confusion tr:last-child .errors")).to_have_text(str(wrong))
@@ -414,9 +410,9 @@ def test_the_matrix_has_headings_totals_and_a_button_that_shows_all(page: Page):
         expect(page.locator(".show-all")).to_be_hidden()
 
 
-@pytest.mark.slow
-def test_keys_move_in_the_matrix_and_on_the_wall_and_tab_stops_are_few(page: Page):
-    open_link(page, "model=softmax&order=unsure")
+@slow
+def test_keys_move_in_the_matrix_and_on_the_wall_and_tab_stops_are_few(visit: Visit):
+    page = open_link(visit, "model=softmax&order=unsure")
     cell = page.locator(".confusion .incorrect:not([hidden])").first
     cell.focus()
     name = cell.get_attribute("aria-label")
@@ -442,7 +438,7 @@ def test_keys_move_in_the_matrix_and_on_the_wall_and_tab_stops_are_few(page: Pag
     assert 10 < stops <= 25
 
 
-@pytest.mark.slow
+@slow
 def test_back_undoes_each_step_and_closes_the_dialog(page: Page):
     open_browser(page)
     click(page, ".chips [name=all]")
@@ -472,9 +468,9 @@ def test_back_undoes_each_step_and_closes_the_dialog(page: Page):
     expect(page.locator(CELLS).first).to_be_visible()
 
 
-@pytest.mark.slow
-def test_the_dialog_returns_the_focus_to_the_digit_seen_last(page: Page):
-    open_link(page, "order=stored")
+@slow
+def test_the_dialog_returns_the_focus_to_the_digit_seen_last(visit: Visit):
+    page = open_link(visit, "order=stored")
     place = f"Array.from(document.querySelectorAll('{CELLS}')).indexOf(document.activeElement)"
     for start, end, shown in ((3, 4, "1 to 100 of 1,000"), (99, 0, "101 to 200 of 1,000")):
         page.locator(CELLS).nth(start).click()
@@ -487,7 +483,7 @@ def test_the_dialog_returns_the_focus_to_the_digit_seen_last(page: Page):
         expect(page).not_to_have_url(re.compile("row="))
 
 
-@pytest.mark.slow
+@slow
 def test_a_comparison_names_its_counts_and_does_not_move_the_digits(page: Page):
     open_browser(page)
     top = page.evaluate(ROW_TOP)
@@ -505,7 +501,7 @@ def test_a_comparison_names_its_counts_and_does_not_move_the_digits(page: Page):
     expect(page.locator(RANGE)).to_have_text("1 to 100 of 1,000")
 
 
-@pytest.mark.slow
+@slow
 def test_a_selection_without_digits_can_be_reset(page: Page):
     open_browser(page)
     pick(page, "truth", "4")
@@ -518,9 +514,9 @@ def test_a_selection_without_digits_can_be_reset(page: Page):
     expect(page.locator(".no-digits")).to_be_hidden()
 
 
-@pytest.mark.slow
-def test_the_link_can_be_copied(page: Page):
-    open_link(page, "model=softmax&truth=3")
+@slow
+def test_the_link_can_be_copied(visit: Visit):
+    page = open_link(visit, "model=softmax&truth=3")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.locator(".copy-link").click()
     expect(page.locator(".copy-link")).to_have_text("Link copied")
@@ -528,8 +524,10 @@ def test_the_link_can_be_copied(page: Page):
     expect(page.locator(".copy-link")).to_have_text("Copy link")
 
 
-@pytest.mark.slow
-def test_a_phone_shows_digits_first_and_the_whole_matrix_and_all_pixels(phone: Page):
+@slow
+def test_a_phone_shows_digits_first_and_the_whole_matrix_and_all_pixels(visit: Visit):
+    phone = open_link(visit, "model=softmax&order=unsure", **PHONE)
+    phone.add_style_tag(content=HIDE_BANNER)
     assert phone.locator(CELLS).nth(10).bounding_box()["y"] + 60 < 664  # type: ignore[index]
     expect(phone.locator("select[name=model]")).to_be_hidden()
     phone.locator(".filters").click()
@@ -559,11 +557,11 @@ COUNT_SHIFTS = """() => {
 }"""
 
 
-@pytest.mark.slow
+@slow
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_moves(browser: Browser, app_url: str, width: int):
-    page = browser.new_page(viewport={"width": width, "height": 720})
-    open_pad(page, app_url)
+def test_nothing_moves(visit: Visit, width: int):
+    page = visit(width=width, height=720)
+    find_pad(page)
     page.add_style_tag(content=HIDE_BANNER)
     page.evaluate(COUNT_SHIFTS)
 
@@ -594,7 +592,6 @@ def test_nothing_moves(browser: Browser, app_url: str, width: int):
         click(page, ".confusion .correct >> nth=3")
         click(page, ".confusion th button >> nth=5")
         expect_still("the matrix")
-    page.close()
 
 
 # Contrast of the text of each cell; the background is the nearest one that is not transparent.
@@ -622,35 +619,33 @@ MEASURE_CELLS = """() => {
 }"""
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_matrix_is_readable_and_only_errors_are_tinted(page: Page, theme: str):
-    open_link(page, f"model=softmax&__theme={theme}")
-    cells = page.evaluate(MEASURE_CELLS)
-    assert len(cells) > 60 and min(contrast for _, contrast, _ in cells) >= 4.5
-    grounds = {
-        kind: {round(ground, 3) for name, _, ground in cells if name == kind} for kind in ("correct", "incorrect")
-    }
-    assert (
-        len(grounds["correct"]) == 1 and len(grounds["incorrect"]) > 3
-    )  # without color, errors differ from the plain diagonal
-    assert not grounds["correct"] & grounds["incorrect"]
+@slow
+def test_the_matrix_is_readable_and_only_errors_are_tinted(visit: Visit):
+    page = open_link(visit, "model=softmax&__theme=light")
+    for theme in ("light", "dark"):
+        page.evaluate("(dark) => document.body.classList.toggle('dark', dark)", theme == "dark")
+        page.wait_for_timeout(500)  # the colors ease
+        cells = page.evaluate(MEASURE_CELLS)
+        assert len(cells) > 60 and min(contrast for _, contrast, _ in cells) >= 4.5, theme
+        correct, incorrect = (
+            {round(ground, 3) for name, _, ground in cells if name == kind} for kind in ("correct", "incorrect")
+        )
+        # Without color, errors differ from the plain diagonal.
+        assert len(correct) == 1 and len(incorrect) > 3 and not correct & incorrect, theme
 
 
-@pytest.mark.slow
-def test_a_digit_has_no_box_of_its_own_in_the_dark(page: Page, tmp_path: Path):
-    open_link(page, "order=stored&__theme=dark")
+@slow
+def test_a_digit_has_no_box_of_its_own_in_the_dark(visit: Visit, tmp_path: Path):
+    page = open_link(visit, "order=stored&__theme=dark")
     page.locator(CELLS).first.screenshot(path=tmp_path / "cell.png")
     with Image.open(tmp_path / "cell.png") as image:
         corner, beside = (image.convert("RGB").getpixel(place) for place in ((8, 8), (3, 8)))
     assert max(abs(a - b) for a, b in zip(corner, beside, strict=True)) <= 3  # type: ignore[arg-type]
 
 
-@pytest.mark.slow
-def test_selection_and_bars_are_visible_in_forced_colors(browser: Browser, app_url: str):
-    page = browser.new_page(forced_colors="active")
-    open_browser(page, f"{app_url}?tab=browse&model=softmax&order=unsure")
-    wait_for_digits(page)
+@slow
+def test_selection_and_bars_are_visible_in_forced_colors(visit: Visit):
+    page = open_link(visit, "model=softmax&order=unsure", forced_colors="active")
     outline = page.locator(f"{CHIPS} [aria-pressed=true]").evaluate("node => getComputedStyle(node).outlineStyle")
     assert outline == "solid"
     get_bars = "all => all.map((cell) => parseFloat(getComputedStyle(cell, '::after').width))"
@@ -658,14 +653,13 @@ def test_selection_and_bars_are_visible_in_forced_colors(browser: Browser, app_u
     get_border = "node => getComputedStyle(node).borderTopStyle"
     for kind, border in (("correct", "double"), ("incorrect", "solid")):
         assert page.locator(f".confusion .{kind}:not([hidden])").first.evaluate(get_border) == border
-    page.close()
 
 
-@pytest.mark.slow
+@slow
 def test_a_browser_without_check_visibility_shows_the_digits_and_the_address(browser: Browser, app_url: str):
     page = browser.new_page()
     page.add_init_script("delete Element.prototype.checkVisibility")
-    open_browser(page, f"{app_url}?tab=browse&order=unsure")
+    page.goto(f"{app_url}?tab=browse&order=unsure")
     click(page, ".chips [name=mistakes]")
     expect(page).to_have_url(re.compile("show=wrong"))
     page.locator(CELLS).first.click()
@@ -673,14 +667,11 @@ def test_a_browser_without_check_visibility_shows_the_digits_and_the_address(bro
     page.close()
 
 
-@pytest.mark.slow
-def test_a_projector_gets_the_whole_width_and_no_small_text(browser: Browser, app_url: str):
-    page = browser.new_page(viewport={"width": 1920, "height": 1080})
-    open_browser(page, f"{app_url}?tab=browse&order=unsure")
-    wait_for_digits(page)
+@slow
+def test_a_projector_gets_the_whole_width_and_no_small_text(visit: Visit):
+    page = open_link(visit, "order=unsure", width=1920, height=1080)
     assert page.locator("#digit-browser").bounding_box()["width"] > 1600  # type: ignore[index]
     sizes = page.evaluate("""() => Array.from(document.querySelectorAll('#digit-browser *')).filter((node) =>
       node.checkVisibility() && Array.from(node.childNodes).some((child) => child.nodeType === 3 && child.data.trim()))
       .map((node) => parseFloat(getComputedStyle(node).fontSize))""")
     assert min(sizes) >= 14
-    page.close()

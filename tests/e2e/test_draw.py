@@ -1,6 +1,5 @@
 import re
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,9 +17,9 @@ from tests.browser import (
     expect_prediction,
     find_pad,
     open_pad,
-    watch,
 )
-from tests.conftest import serve_app
+from tests.conftest import QUICK_START, serve_app
+from tests.e2e.conftest import Visit, keeps_page
 
 DIGITS = [[name for name, (digit, _) in DESIGNS.items() if digit == each] for each in range(10)]
 SEVEN = design_strokes("plain 7")
@@ -31,21 +30,13 @@ slow = pytest.mark.slow
 GET_DRAWING = "() => document.querySelector('#pad canvas').toDataURL()"
 
 
-@pytest.fixture
-def phone(browser: Browser, app_url: str) -> Iterator[Page]:
-    context = browser.new_context(
-        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, device_scale_factor=3
-    )
-    yield from watch(context.new_page(), app_url)
-    context.close()
-
-
 def clear(page: Page) -> None:
     page.get_by_role("button", name="Clear").click()
     expect(page.locator(FINAL_PREDICTION)).to_have_text("Draw a digit")
 
 
 @pytest.mark.parametrize("digit", [7, *(pytest.param(digit, marks=slow) for digit in range(10) if digit != 7)])
+@keeps_page
 def test_each_design_is_predicted_when_drawn_with_the_mouse(page: Page, digit: int):
     for name in DIGITS[digit]:
         draw_with_mouse(page, design_strokes(name))
@@ -70,6 +61,7 @@ TEN = [[(15, 10), (15, 90)], [(x / 2 + 45, y * 0.9) for x, y in design_strokes("
 @pytest.mark.parametrize(
     ("strokes", "label", "note"), [(HEART, r"^\d$", "Not a digit?"), (TEN, r"^\?$", "I see more than one digit")]
 )
+@keeps_page
 def test_a_drawing_that_is_not_one_digit_is_rejected(page: Page, strokes: Strokes, label: str, note: str):
     draw_with_mouse(page, strokes)
     expect(page.locator(FINAL_PREDICTION)).to_have_text(note)
@@ -80,6 +72,7 @@ def test_a_drawing_that_is_not_one_digit_is_rejected(page: Page, strokes: Stroke
     expect(page.locator("#prediction .prediction-panel")).to_have_class(re.compile("not-a-digit"))
 
 
+@keeps_page
 def test_the_prediction_follows_the_pen(page: Page):
     box = find_pad(page)
     page.mouse.move(box["x"] + 100, box["y"] + 60)
@@ -93,6 +86,7 @@ def test_the_prediction_follows_the_pen(page: Page):
     expect_prediction(page, "7")
 
 
+@keeps_page
 def test_the_input_of_the_model_is_shown(page: Page):
     ink = "() => { const c = document.querySelector('#prediction canvas'); return [...c.getContext('2d')"
     ink += ".getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 3).reduce((a, b) => a + b, 0) / 255; }"
@@ -104,9 +98,8 @@ def test_the_input_of_the_model_is_shown(page: Page):
 
 
 @pytest.mark.parametrize("reduced", [False, pytest.param(True, marks=slow)])
-def test_an_example_is_replayed_and_predicted(browser: Browser, app_url: str, reduced: bool):
-    page = browser.new_page(reduced_motion="reduce" if reduced else "no-preference")
-    open_pad(page, app_url)
+def test_an_example_is_replayed_and_predicted(page: Page, reduced: bool):
+    page.emulate_media(reduced_motion="reduce" if reduced else "no-preference")
     count = "() => document.querySelectorAll('#prediction .best').length"
     assert page.evaluate(count) == 0
     started = time.monotonic()
@@ -122,7 +115,6 @@ def test_an_example_is_replayed_and_predicted(browser: Browser, app_url: str, re
     undo.click()
     undo.click()
     expect(page.locator(FINAL_PREDICTION)).to_have_text("Draw a digit")
-    page.close()
 
 
 def test_undo_and_clear_work_by_button_and_by_key(page: Page):
@@ -142,6 +134,7 @@ def test_undo_and_clear_work_by_button_and_by_key(page: Page):
     expect(undo).to_be_disabled()
 
 
+@keeps_page
 def test_undo_takes_back_a_clear(page: Page):
     draw_with_mouse(page, design_strokes("crossed 7"))
     expect_prediction(page, "7")
@@ -157,6 +150,7 @@ def test_undo_takes_back_a_clear(page: Page):
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()  # the old drawing is gone
 
 
+@keeps_page
 def test_the_keys_work_while_nothing_is_focused(page: Page):
     draw_with_mouse(page, design_strokes("crossed 7"))
     expect_prediction(page, "7")
@@ -231,6 +225,7 @@ def test_a_palm_draws_nothing_beside_a_pen(phone: Page):
     expect(phone.locator(FINAL_PREDICTION)).to_have_text("Draw a digit")  # there was only the pen's stroke
 
 
+@keeps_page
 def test_the_drawing_survives_a_change_of_tab_theme_and_model(page: Page):
     draw_with_mouse(page, SEVEN)
     expect_prediction(page, "7")
@@ -253,6 +248,7 @@ def test_the_pad_uses_the_full_resolution_of_the_screen(phone: Page):
     )
 
 
+@keeps_page
 def test_the_votes_of_all_models_are_counted_and_listed(page: Page):
     draw_with_mouse(page, HEART)
     expect(page.locator("#prediction .votes .caption")).to_contain_text("not a digit")
@@ -270,6 +266,7 @@ def test_the_votes_of_all_models_are_counted_and_listed(page: Page):
     expect(lines.first).to_be_hidden()
 
 
+@keeps_page
 def test_eleven_bars_sum_to_100(page: Page):
     draw_with_mouse(page, HEART)
     expect(page.locator(FINAL_PREDICTION)).to_have_text("Not a digit?")
@@ -291,6 +288,7 @@ RECORD_NOTES = """() => {
 }"""
 
 
+@keeps_page
 def test_no_verdict_is_given_before_the_pen_has_rested(page: Page):
     page.evaluate(RECORD_NOTES)
     for name in ("crossed 7", "flagged 1", "open 4", "curly 2", "curly 9", "slashed 0"):
@@ -312,6 +310,7 @@ IN_VIEW = """(selectors) => selectors.filter((selector) => {
 
 
 @pytest.mark.parametrize("width", [1280, pytest.param(1920, marks=slow)])
+@keeps_page
 def test_pad_and_answer_are_in_view_on_a_laptop(page: Page, width: int):
     page.set_viewport_size({"width": width, "height": width * 9 // 16})
     draw_with_mouse(page, SEVEN)
@@ -396,6 +395,7 @@ def test_nothing_moves_when_content_arrives(page: Page, width: int):
     expect_still("example")
 
 
+@keeps_page
 def test_a_mouse_stroke_shows_no_focus_ring_but_the_keyboard_does(page: Page):
     outline = "() => getComputedStyle(document.querySelector('#pad canvas')).outlineStyle"
     draw_with_mouse(page, SEVEN)
@@ -422,17 +422,16 @@ def test_bars_stay_visible_in_forced_colors_and_in_print(page: Page):
     assert max(red, green, blue) < 100  # dark ink on paper
 
 
-def test_the_panel_says_that_the_server_is_away(browser: Browser, app_url: str):
-    page = browser.new_page()
-    open_pad(page, app_url)
+def test_the_panel_says_that_the_server_is_away(visit: Visit):
+    page = visit(may_complain=True)
     page.route("**/predict", lambda route: route.abort())
     draw_with_mouse(page, SEVEN)
     expect(page.locator("#prediction .note")).to_have_text("The server does not answer")
     page.unroute("**/predict")
     expect_prediction(page, "7")
-    page.close()
 
 
+@keeps_page
 def test_each_model_is_described_in_the_list(page: Page):
     choose(page, "draw-model", "softmax")
     expect(page.locator("#draw-model input")).to_have_value(re.compile(r"^softmax · no hidden layer · 92\.\d%$"))
@@ -484,12 +483,12 @@ def test_a_slow_server_is_reported(page: Page):
 @slow
 def test_a_drawing_survives_a_restart_of_the_server_and_a_reload(browser: Browser):
     page = browser.new_page()
-    with serve_app("synthetic") as app_url:
+    with serve_app("synthetic", program=QUICK_START) as app_url:
         open_pad(page, app_url)
         draw_with_mouse(page, design_strokes("crossed 7")[:1])
     draw_with_mouse(page, design_strokes("crossed 7")[1:])
     expect(page.locator(NOTICE)).to_have_text("The server does not answer. Your drawing is kept. Retrying…")
-    with serve_app("synthetic", port=int(app_url.split(":")[-1].strip("/"))):
+    with serve_app("synthetic", port=int(app_url.split(":")[-1].strip("/")), program=QUICK_START):
         expect_prediction(page, "7")  # Gradio may have reloaded the page by now
         page.reload()
         expect_prediction(page, "7")
@@ -498,6 +497,7 @@ def test_a_drawing_survives_a_restart_of_the_server_and_a_reload(browser: Browse
         page.close()
 
 
+@keeps_page
 def test_a_late_listener_gets_the_prediction(page: Page):
     draw_with_mouse(page, SEVEN)
     expect_prediction(page, "7")
@@ -533,6 +533,7 @@ def test_a_cancelled_touch_draws_nothing(phone: Page):
     expect_prediction(phone, "7")
 
 
+@keeps_page
 def test_a_stroke_ends_even_if_pointerup_is_lost(page: Page):
     box = find_pad(page)
     page.evaluate(
@@ -564,6 +565,7 @@ def test_invalid_data_in_the_storage_is_ignored(page: Page, stored: str):
     expect_prediction(page, "7")
 
 
+@keeps_page
 def test_the_keyboard_focus_stays_in_the_pad_when_it_is_cleared(page: Page):
     draw_with_mouse(page, SEVEN)
     page.get_by_role("button", name="Clear").focus()

@@ -1,15 +1,17 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from mnist_demo.data.synthetic import design_strokes
-from tests.browser import FINAL_PREDICTION, choose, draw_with_mouse, expect_prediction, find_pad, open_pad
+from tests.browser import FINAL_PREDICTION, choose, draw_with_mouse, expect_prediction, find_pad
+from tests.e2e.conftest import Visit, keeps_page
 
 STATUS, MAPS, NEAREST = "#explanation .status", "#explanation .maps figure", "#prediction .nearest img:visible"
 SEVEN = design_strokes("plain 7")
 
 
+@keeps_page
 def test_the_explanation_follows_the_drawing_and_the_model(page: Page):
     choose(page, "draw-model", "softmax")
     expect(page.locator(STATUS)).to_contain_text("Draw a digit")
@@ -48,6 +50,7 @@ def test_nothing_expensive_is_requested_while_the_pen_moves(page: Page):
     assert set(requests) > {"predict"}
 
 
+@keeps_page
 def test_the_switch_shows_heat_on_the_ink(page: Page):
     draw_with_mouse(page, SEVEN)
     expect_prediction(page, "7")
@@ -58,6 +61,7 @@ def test_the_switch_shows_heat_on_the_ink(page: Page):
     expect(page.locator("#prediction .heat")).to_be_hidden()
 
 
+@keeps_page
 def test_the_tabs_follow_the_arrow_keys(page: Page):
     tabs = page.locator("#explanation").get_by_role("tab")
     tabs.first.focus()
@@ -69,6 +73,7 @@ def test_the_tabs_follow_the_arrow_keys(page: Page):
         expect(page.locator("#explanation [role=tabpanel]:visible")).to_have_count(1)
 
 
+@keeps_page
 def test_about_shows_the_layers_of_the_chosen_model(page: Page):
     page.get_by_role("tab", name="About").click()
     boxes = page.locator("#explanation .network li")
@@ -80,6 +85,7 @@ def test_about_shows_the_layers_of_the_chosen_model(page: Page):
 
 
 @pytest.mark.slow
+@keeps_page
 def test_what_if_compares_the_drawing_with_a_changed_one(page: Page):
     draw_with_mouse(page, SEVEN)
     expect_prediction(page, "7")
@@ -107,13 +113,11 @@ def test_what_if_compares_the_drawing_with_a_changed_one(page: Page):
 
 
 @pytest.mark.slow
-def test_the_explanation_says_when_the_server_does_not_answer(browser: Browser, app_url: str):
-    page = browser.new_page()
-    open_pad(page, app_url)
+def test_the_explanation_says_when_the_server_does_not_answer(visit: Visit):
+    page = visit(may_complain=True)
     page.route("**/component_server/", lambda route: route.abort())
     draw_with_mouse(page, SEVEN)
     expect(page.locator(FINAL_PREDICTION)).to_contain_text("Prediction: 7")
     expect(page.locator(STATUS)).to_have_text("The server does not answer. Retrying…")
     page.unroute("**/component_server/")
     expect(page.locator(NEAREST)).to_have_count(5)
-    page.close()

@@ -7,8 +7,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from mnist_demo.data.mnist import MNIST_FILES
-from tests.browser import open_pad, watch
+from tests.browser import find_pad, open_pad, watch
 from tests.conftest import serve_app
+from tests.e2e.conftest import Visit
 from tests.e2e.test_browse import CELLS, SUMMARY
 
 
@@ -19,8 +20,9 @@ def test_the_banner_explains_synthetic_digits_and_offers_a_retry(browser: Browse
     for name in MNIST_FILES:
         (raw / name).write_bytes(b"no digits")
     with serve_app(tmp_path) as app_url:
-        watched = watch(browser.new_page(), app_url)
-        page = next(watched)
+        page = browser.new_page()
+        check = watch(page, app_url)
+        open_pad(page, app_url)
         expect(page.locator("#banner")).to_be_hidden()
         page.get_by_role("tab", name="Browse").click()
         banner = page.locator("#banner")
@@ -37,14 +39,15 @@ def test_the_banner_explains_synthetic_digits_and_offers_a_retry(browser: Browse
             page.locator("#retry").click()
             expect(banner).to_be_hidden()
             expect(page.locator(SUMMARY)).to_contain_text(re.compile(r"of 10,000 wrong[\s\S]* MNIST, test set"))
-        next(watched, None)
+        page.close()
+        check()
 
 
 # At 390 the pad is 300 pixels wide, like a new canvas.
 @pytest.mark.parametrize("width", [390, *(pytest.param(width, marks=pytest.mark.slow) for width in (320, 1280))])
-def test_the_page_fits_the_screen(browser: Browser, app_url: str, width: int):
-    page = browser.new_page(viewport={"width": width, "height": 844})
-    open_pad(page, app_url)
+def test_the_page_fits_the_screen(visit: Visit, width: int):
+    page = visit(width=width, height=844)
+    find_pad(page)
     shape = "() => { const { width, height } = document.querySelector('#pad canvas'); return width / height; }"
     assert page.evaluate(shape) == 1
     for tab in ("Draw", "Browse", "Train"):
@@ -52,17 +55,13 @@ def test_the_page_fits_the_screen(browser: Browser, app_url: str, width: int):
         if tab == "Browse":
             expect(page.locator(CELLS)).to_have_count(100)
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
-    page.close()
 
 
 @pytest.mark.slow
-def test_the_page_is_english_in_a_german_browser(browser: Browser, app_url: str):
-    context = browser.new_context(locale="de-DE")
-    page = context.new_page()
-    open_pad(page, app_url)
+def test_the_page_is_english_in_a_german_browser(visit: Visit):
+    page = visit(locale="de-DE")
     expect(page.locator("html")).to_have_attribute("lang", "en")
     expect(page.get_by_text("Use via API")).to_be_visible()
-    context.close()
 
 
 @pytest.mark.slow

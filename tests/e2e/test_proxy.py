@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from mnist_demo.checkpoints import list_checkpoints
 from mnist_demo.data.synthetic import design_strokes
-from tests.browser import draw_with_mouse, expect_prediction, watch
+from tests.browser import draw_with_mouse, expect_prediction, open_pad, watch
 from tests.conftest import FEW_DIGITS, serve_app
 from tests.e2e.test_browse import GET_DIGITS, RANGE, SUMMARY, open_browser, pick
 from tests.e2e.test_train import NAME, RUNS, STATUS, open_training
@@ -23,14 +23,16 @@ proxy_set_header X-Forwarded-Prefix /digits;"""
 ONLY_HOST = "location / { proxy_pass http://127.0.0.1:7860; proxy_set_header Host $http_host; proxy_buffering off; }"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sub_path_app() -> Iterator[str]:
     with serve_app("synthetic", "--root-path", SUB_PATH, program=FEW_DIGITS) as url:
         yield url
 
 
-def use_everything(page: Page, folder: Path) -> None:
+def use_everything(page: Page, address: str, folder: Path) -> None:
     """Draw, compare all models, follow a link of Browse, train, download the model and upload it again."""
+    check = watch(page, address)
+    open_pad(page, address)
     draw_with_mouse(page, design_strokes("plain 7"))
     expect_prediction(page, "7")
     expect(page.locator("#prediction .chips li")).to_have_count(len(list_checkpoints()))
@@ -58,14 +60,15 @@ def use_everything(page: Page, folder: Path) -> None:
     expect(page.locator(STATUS)).to_contain_text("softmax #2 (uploaded) is ready")
     page.locator(RUNS).filter(has_text=NAME).get_by_role("button", name="Browse").click()
     expect(page.locator(SUMMARY)).to_contain_text(f"{NAME}:")
+    page.close()
+    check()
 
 
 @pytest.mark.slow
 def test_the_page_works_under_a_sub_path(browser: Browser, sub_path_app: str, tmp_path: Path):
     with run_nginx(tmp_path, f"server {{ listen 8080; {documented(1)} }}", sub_path_app) as port:
         address = f"http://127.0.0.1:{port}{SUB_PATH}"
-        for page in watch(browser.new_page(), address):
-            use_everything(page, tmp_path)
+        use_everything(browser.new_page(), address, tmp_path)
         client = Client(address, verbose=False)
         assert client.predict(design_strokes("plain 7"), api_name="/predict_strokes")["digit"] == 7
 
@@ -83,6 +86,5 @@ def test_the_page_works_with_https(browser: Browser, app_url: str, sub_path_app:
         ONLY_HOST if path == "/" else documented(1).replace("proxy_http_version", f"{FORWARDED} proxy_http_version")
     )
     with run_nginx(tmp_path, f"server {{ {tls} {location} }}", app_url if path == "/" else sub_path_app) as port:
-        # `watch` fails on each request that is not to this address, so also on each that is not to https.
-        for page in watch(browser.new_page(ignore_https_errors=True), f"https://127.0.0.1:{port}{path}"):
-            use_everything(page, tmp_path)
+        # Each request that is not to this address fails, so also each that is not to https.
+        use_everything(browser.new_page(ignore_https_errors=True), f"https://127.0.0.1:{port}{path}", tmp_path)

@@ -15,6 +15,7 @@ from mnist_demo.recipes import RECIPES, Recipe
 from mnist_demo.ui.components.base import SHARED
 from tests.browser import FINAL_PREDICTION, choose, draw_with_mouse, expect_prediction, open_pad
 from tests.conftest import make_metadata
+from tests.e2e.conftest import Visit
 from tests.e2e.test_browse import CELLS, SUMMARY
 
 STATUS, RUNS = "#training-monitor .status", "#training-monitor tbody tr"
@@ -315,11 +316,8 @@ def test_a_card_selects_a_model_and_a_decimal_comma_is_a_decimal_point(page: Pag
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("width", "height"), [(1366, 625), (390, 664)])
-def test_start_and_what_it_starts_are_in_view_together_and_nothing_moves(
-    browser: Browser, app_url: str, width: int, height: int
-):
-    page = browser.new_page(viewport={"width": width, "height": height}, reduced_motion="reduce")
-    open_pad(page, app_url)
+def test_start_and_what_it_starts_are_in_view_together_and_nothing_moves(visit: Visit, width: int, height: int):
+    page = visit(width=width, height=height, reduced_motion="reduce")
     page.add_style_tag(content="#banner { display: none !important; }")  # as with MNIST
     page.evaluate(OBSERVE_SHIFTS)
 
@@ -344,7 +342,6 @@ def test_start_and_what_it_starts_are_in_view_together_and_nothing_moves(
     row = page.locator(RUNS)
     accuracy, button = (row.locator(name).first.bounding_box() for name in ("td:nth-child(3)", "button"))
     assert accuracy and button and (accuracy["y"], accuracy["x"]) < (button["y"] + 8, width)
-    page.close()
 
 
 @pytest.mark.slow
