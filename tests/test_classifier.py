@@ -100,7 +100,9 @@ def test_shipped_checkpoints_were_trained_on_mnist_with_their_recipe(name: str):
     assert 100 * metadata.test_accuracy >= TUTORIALS.get(name, 97.0) - 0.3
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "sketch-24" else ()) for name in RECIPES]
+)  # sketch-24 is sketch, trained by fewer writers
 def test_shipped_checkpoints_have_their_recorded_accuracy_on_mnist(name: str, mnist: Dataset):
     classifier = Classifier.load(name)
     result = evaluate(classifier.model, mnist.test)

@@ -288,16 +288,21 @@ RECORD_NOTES = """() => {
 }"""
 
 
+@pytest.mark.parametrize(
+    "names",
+    [("crossed 7", "flagged 1", "open 4"), pytest.param(("curly 2", "curly 9", "slashed 0"), marks=slow)],
+    ids=" ".join,
+)
 @keeps_page
-def test_no_verdict_is_given_before_the_pen_has_rested(page: Page):
+def test_no_verdict_is_given_before_the_pen_has_rested(page: Page, names: tuple[str, ...]):
     page.evaluate(RECORD_NOTES)
-    for name in ("crossed 7", "flagged 1", "open 4", "curly 2", "curly 9", "slashed 0"):
+    for name in names:
         page.get_by_role("button", name=name).click()
         expect_prediction(page, DESIGN_DIGITS[name])
     draw_with_mouse(page, HEART)
     expect(page.locator(FINAL_PREDICTION)).to_have_text("Not a digit?")
     notes = page.evaluate("notes")
-    assert len(notes["moving"]) > 30
+    assert len(notes["moving"]) > 15
     assert all(PERCENTAGE.match(note) for note in notes["moving"] + notes["settled"])
     note, rest = notes["judged"][-1]
     assert note == "Not a digit?" and rest >= 299
