@@ -22,7 +22,7 @@ from mnist_demo.data.synthetic import synthetic_dataset
 from mnist_demo.devices import default_device
 from mnist_demo.errors import DemoError, InputError
 from mnist_demo.evaluation import evaluate
-from mnist_demo.preprocess.images import open_photo
+from mnist_demo.preprocess.photo_file import open_photo
 from mnist_demo.recipes import RECIPES, find_recipe
 from mnist_demo.reports import evaluation_table, format_percent, metadata_note, recipe_table
 from mnist_demo.train_command import TrainingRun, train_and_save, train_seeds

@@ -236,6 +236,16 @@ def test_predict_continues_after_an_invalid_photo(tmp_path: Path, capsys: pytest
     assert "text.png is not a valid image" in printed.err and "seven.png: 7" in printed.out
 
 
+def test_predict_reads_a_photo_by_its_content_and_names_a_format_that_it_does_not_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    draw_photo("plain 7").save(tmp_path / "seven.pdf", "PNG")
+    draw_photo("plain 7").save(tmp_path / "seven.png", "TIFF")
+    assert cli.main(["predict", str(tmp_path / "seven.pdf"), str(tmp_path / "seven.png")]) == 1
+    printed = capsys.readouterr()
+    assert "seven.pdf: 7" in printed.out and "seven.png is a TIFF; save it as PNG or JPEG." in printed.err
+
+
 def test_show_prints_one_test_digit_and_plots_its_pixels(
     tmp_path: Path, capsys: pytest.CaptureFixture, synthetic: Dataset
 ):

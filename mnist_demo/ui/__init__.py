@@ -108,6 +108,7 @@ def build_page(services: Services) -> Page:
         banner.retried.then(**banner.refresh).then(None, js="refreshDigits").then(**train.refresh)
 
         blocks.load(None, None, None, js="trackTabs")
+        blocks.load(None, None, None, js="allowAnyPhotoName")
         blocks.unload(user_models.end_session)
     style = {"theme": create_theme(), "css_paths": [_FOLDER / "page.css"], "favicon_path": _FOLDER / "favicon.svg"}
     card = Route("/card.png", lambda _: FileResponse(_FOLDER / "card.png"))

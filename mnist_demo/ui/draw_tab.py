@@ -15,7 +15,8 @@ from mnist_demo.classifier import BLANK, Classifier, Prediction
 from mnist_demo.data.synthetic import design_strokes
 from mnist_demo.errors import DemoError, InputError
 from mnist_demo.personalize.user_digits import MAX_DIGITS
-from mnist_demo.preprocess.images import fit_to_mnist, open_photo, photo_to_ink
+from mnist_demo.preprocess.images import fit_to_mnist, photo_to_ink
+from mnist_demo.preprocess.photo_file import open_photo
 from mnist_demo.preprocess.strokes import PEN_WIDTH, Strokes, strokes_to_image
 from mnist_demo.server.clients import client_address
 from mnist_demo.ui import render
@@ -50,7 +51,12 @@ class DrawTab:
                     model=self.models.default_key(), examples=examples, predict_path=PREDICT_PATH, elem_id="pad"
                 )
                 with gr.Column(visible=False, elem_id="photo") as photo_side:  # created when it is first wanted
-                    photo = PhotoFile(sources=["upload", "clipboard", "webcam"], show_label=False, height="25rem")
+                    photo = PhotoFile(
+                        sources=["upload", "clipboard", "webcam"],
+                        show_label=False,
+                        height="25rem",
+                        elem_classes="photo-file",
+                    )
                     draw_button = gr.Button("Draw instead", size="sm")
             with gr.Column(min_width=300, elem_id="draw-answer"):
                 PredictionPanel(

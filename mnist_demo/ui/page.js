@@ -51,3 +51,27 @@ function refreshDigits() {
   document.dispatchEvent(new Event('browse'));
   return [];
 }
+
+// Let Gradio upload photos whose name tells the browser that they are no images.
+function allowAnyPhotoName() {
+  const asImage = (file) => file.type.startsWith('image/') ? file : new File([file], file.name, { type: 'image/any' });
+  const asImages = (files) => {
+    const list = new DataTransfer();
+    for (const file of files) list.items.add(asImage(file));
+    return list.files;
+  };
+  document.addEventListener('change', ({ target }) => {
+    if (target.matches('.photo-file input[type=file]')) target.files = asImages(target.files);
+  }, true);
+  document.addEventListener('drop', (event) => {
+    const input = event.target.closest('.photo-file')?.querySelector('input[type=file]');
+    const files = asImages(event.dataTransfer.files);
+    if (!input || [...files].every((file) => file.type !== 'image/any')) return;
+    event.preventDefault();
+    event.stopPropagation();
+    event.target.dispatchEvent(new DragEvent('dragleave', { bubbles: true }));
+    input.files = files;
+    input.dispatchEvent(new Event('change'));
+  }, true);
+  return [];
+}

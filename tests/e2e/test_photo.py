@@ -35,3 +35,30 @@ def test_a_photo_is_predicted_and_its_ink_is_shown(page: Page, tmp_path: Path):
     expect(page.get_by_text("The file is not a valid image.")).to_be_visible()
     page.get_by_role("button", name="Draw instead").click()
     expect(page.locator("#pad canvas")).to_be_visible()
+
+
+def test_a_photo_is_read_by_its_content_whatever_its_name(page: Page, tmp_path: Path):
+    photo, other = tmp_path / "photo.txt", tmp_path / "scan.pdf"
+    draw_photo("curly 2").save(photo, "PNG")
+    draw_photo("curly 2").save(other, "PDF")
+    page.get_by_role("button", name="Use a photo").click()
+    page.locator("#photo input[type=file]").set_input_files(photo)
+    expect(page.locator("#photo-prediction .digit")).to_have_text("2")
+    page.get_by_role("button", name="Remove Image").click()
+    page.locator("#photo input[type=file]").set_input_files(other)
+    expect(page.get_by_text("The file is a PDF; save it as PNG or JPEG.")).to_be_visible()
+    page.get_by_role("button", name="Remove Image").click()
+    expect(page.locator("#photo-prediction .digit")).to_be_hidden()
+    drop(page, photo.name, photo.read_bytes())
+    expect(page.locator("#photo-prediction .digit")).to_have_text("2")
+
+
+def drop(page: Page, name: str, content: bytes) -> None:
+    """Drop a file on the photo's field. The browser takes its type from the name, as for files from a folder."""
+    script = """(area, [name, content]) => {
+      const files = new DataTransfer();
+      files.items.add(new File([new Uint8Array(content)], name, { type: 'text/plain' }));
+      const event = (kind) => new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer: files });
+      for (const kind of ['dragenter', 'dragover', 'drop']) area.dispatchEvent(event(kind));
+    }"""
+    page.locator("#photo input[type=file]").locator("xpath=..").evaluate(script, [name, list(content)])

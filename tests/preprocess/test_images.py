@@ -1,8 +1,5 @@
 import io
-import struct
-import zlib
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +7,8 @@ from PIL import Image
 
 from mnist_demo.data.synthetic import design_strokes
 from mnist_demo.errors import InputError
-from mnist_demo.preprocess.images import open_photo, photo_to_image
+from mnist_demo.preprocess.images import photo_to_image
+from mnist_demo.preprocess.photo_file import open_photo
 from mnist_demo.preprocess.strokes import strokes_to_image
 from tests.conftest import draw_photo
 
@@ -175,12 +173,6 @@ def test_photos_without_a_digit_give_some_image_and_no_warning():
         assert photo_to_image(pixels).shape == (28, 28)
 
 
-def test_the_first_frame_of_an_animation_is_used():
-    file = io.BytesIO()
-    draw_photo().save(file, "GIF", save_all=True, append_images=[Image.new("L", (300, 300), 255)])
-    assert similarity(photo_to_image(open_photo(file)), photo_to_image(draw_photo())) > 0.95
-
-
 @pytest.mark.parametrize("paper", [0, 128, 255])
 def test_a_photo_without_ink_gives_an_empty_image(paper: int):
     assert not photo_to_image(Image.new("L", (50, 40), paper)).any()
@@ -202,28 +194,3 @@ def test_a_photo_without_ink_gives_an_empty_image(paper: int):
 def test_invalid_photos_are_an_error(photo: object, message: str):
     with pytest.raises(InputError, match=message):
         photo_to_image(photo)  # type: ignore[arg-type]
-
-
-def test_invalid_image_files_are_an_error(tmp_path: Path):
-    (tmp_path / "text.png").write_text("seven", encoding="utf-8")
-    draw_photo().save(tmp_path / "whole.png")
-    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:300])
-    draw_photo().save(tmp_path / "rare.tiff")
-    for name in ("text.png", "cut.png", "rare.tiff"):
-        with pytest.raises(InputError, match=f"{name} is not a valid image"):
-            open_photo(tmp_path / name)
-    with Image.open(tmp_path / "cut.png") as cut, pytest.raises(InputError, match=r"\(mode L\) cannot be decoded"):
-        photo_to_image(cut)
-    with pytest.raises(InputError, match=r"File not found: .*absent\.png"):
-        open_photo(tmp_path / "absent.png")
-
-
-@pytest.mark.parametrize(("side", "message"), [(12_000, "12,000 x 12,000"), (20_000, "too many")])
-def test_a_decompression_bomb_is_rejected_before_decoding(side: int, message: str):
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
-    with pytest.raises(InputError, match=f"{message} pixels"):
-        open_photo(io.BytesIO(bomb))

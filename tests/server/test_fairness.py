@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_demo.preprocess.images import MAX_PIXELS
+from mnist_demo.preprocess.photo_file import MAX_PIXELS
 from mnist_demo.server.middleware import MAX_OPEN
 from tests.conftest import draw_photo
 from tests.protocol import DRAWING, EVENTS, JOIN, PREDICT, UPLOAD, incomplete_request

@@ -109,6 +109,18 @@ def test_a_photo_is_predicted_and_its_ink_returned(tab: DrawTab, tmp_path: Path)
     assert np.mean(drawn == found) > 0.99
 
 
+@pytest.mark.parametrize("name", ["seven.txt", "seven.pdf", "seven"])
+def test_an_uploaded_photo_is_read_by_its_content_whatever_its_name(tab: DrawTab, tmp_path: Path, name: str):
+    draw_photo("plain 7").save(tmp_path / name, "PNG")
+    assert tab.predict_photo(str(tmp_path / name), "sketch", REQUEST)["label"] == "7"
+
+
+def test_an_upload_that_is_not_read_is_named_with_what_to_do(tab: DrawTab, tmp_path: Path):
+    draw_photo("plain 7").save(tmp_path / "seven.png", "TIFF")
+    with pytest.raises(gr.Error, match=r"^'The file is a TIFF; save it as PNG or JPEG\.'$"):
+        tab.predict_photo(str(tmp_path / "seven.png"), "sketch", REQUEST)
+
+
 def test_missing_and_blank_photos_get_a_note_and_bad_files_an_error(tab: DrawTab, tmp_path: Path):
     assert tab.predict_photo(None, "sketch", REQUEST)["note"] == "No photo yet"
     path = tmp_path / "blank.png"
