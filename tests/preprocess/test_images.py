@@ -3,9 +3,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from mnist_demo.data.synthetic import design_strokes
+from mnist_demo.classifier import Classifier
+from mnist_demo.data.synthetic import DESIGNS, design_strokes
 from mnist_demo.errors import InputError
 from mnist_demo.preprocess.images import photo_to_image
 from mnist_demo.preprocess.photo_file import open_photo
@@ -55,6 +56,29 @@ def test_every_pen_width_becomes_that_of_mnist(pen: float):
     expected = strokes_to_image(design_strokes("closed 4"))
     assert similarity(image, expected) > 0.9
     assert image.mean() == pytest.approx(expected.mean(), rel=0.15)
+
+
+def draw_aliased(design: str, side: int, pen: int) -> Image.Image:
+    """Draw a design with hard edges, as a simple drawing program does. `side` and `pen` are in pixels."""
+    picture = Image.new("L", (side, side), 255)
+    for stroke in design_strokes(design):
+        points = [(side * (0.15 + 0.7 * x / 100), side * (0.15 + 0.7 * y / 100)) for x, y in stroke]
+        ImageDraw.Draw(picture).line(points, fill=0, width=pen)
+    return picture
+
+
+@pytest.mark.parametrize("side", [28, 300, 500])
+def test_a_digit_is_the_same_with_every_pen_from_one_pixel_on(side: int):
+    classifier = Classifier.load("sketch")
+    pens = [pen for pen in (1, 2, 16) if pen <= max(1, side / 12)]
+    drawn = [(design, digit, pen) for design, (digit, _) in DESIGNS.items() for pen in pens]
+    images = [photo_to_image(draw_aliased(design, side, pen)) for design, _, pen in drawn]
+    incorrect = [
+        f"{design}, pen {pen}, as {prediction.digit}"
+        for (design, digit, pen), prediction in zip(drawn, classifier.predict_batch(images), strict=True)
+        if prediction.digit != digit
+    ]
+    assert not incorrect
 
 
 def add_lamp(photo: Image.Image) -> np.ndarray:
