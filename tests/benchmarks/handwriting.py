@@ -91,7 +91,7 @@ def accuracy_on_photos(pen_digits: list[PenDigit]) -> Iterator[Row]:
     by_kind: dict[str, list[bool]] = {kind: [] for kind in KINDS}
     for number, one in enumerate(pen_digits):
         kind = list(KINDS)[number % len(KINDS)]
-        photo = synthesize_picture(kind, one.paths, rng.choice(pen_digits).paths, rng)
+        photo = synthesize_picture(kind, one.paths, pen_digits[rng.integers(len(pen_digits))].paths, rng)
         by_kind[kind].append(classifier.predict_image(photo).digit == one.digit)
     kinds = ", ".join(f"{kind} {100 * mean(flags):.1f}" for kind, flags in by_kind.items())
     what = f"the same on squared, ruled and boxed paper, with neighbors and dots ({kinds})"
