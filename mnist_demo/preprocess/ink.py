@@ -11,6 +11,7 @@ MIN_GRAIN_RATIO = 6  # contrast of ink, as a multiple of the paper's median cont
 MIN_LINE_CONTRAST = 0.15  # of a printed line, as a fraction of the darkest ink's contrast
 MIN_INK_CONTRAST = 0.4  # of ink, as the same fraction
 MAX_THIN_CORE = 0.1  # of a thin line: pixels with ink all around, as a fraction of all its pixels
+THIN_LINE_WIDTH = 0.01  # the widest thin line, as a fraction of the longer side
 THIN_LINE_BLUR = 0.0025  # sigma of the Gaussian filter for thin lines, as a fraction of the longer side
 MIN_INK_AREA = 0.0005  # as a fraction of the photo; less ink counts as none
 MIN_PIECE_SIZE = 0.04  # as a fraction of the largest connected piece of ink; smaller pieces are specks
@@ -37,7 +38,10 @@ def find_ink(channels: np.ndarray) -> np.ndarray:
         contrast = np.where(find_ruling_lines(contrast > max(grain, level * darkest)), 0, contrast)
     is_ink = contrast > otsu(contrast)
     if ndimage.binary_erosion(is_ink, structure=_EIGHT_NEIGHBORS).sum() < MAX_THIN_CORE * is_ink.sum():
-        contrast = ndimage.gaussian_filter(contrast, THIN_LINE_BLUR * max(contrast.shape))
+        side = max(contrast.shape)
+        contrast = ndimage.gaussian_filter(contrast, THIN_LINE_BLUR * side)
+        # A white top-hat leaves out shadows, which a blurred thin line hardly exceeds.
+        contrast -= ndimage.grey_opening(contrast, size=2 * int(THIN_LINE_WIDTH * side) + 5)
         is_ink = contrast > otsu(contrast)
     full = float(np.median(contrast[is_ink]))
     kept = _keep_digit(contrast > max(full / 2, grain))
@@ -84,7 +88,7 @@ def _is_entering(low: np.ndarray, high: np.ndarray, sizes: np.ndarray, shape: tu
     if sizes[main] < MIN_MAIN_SIZE * sizes[touches].max():
         return np.zeros(len(sizes), dtype=bool)
     shared = (np.minimum(high, high[main]) - np.maximum(low, low[main])).clip(0).prod(axis=1)
-    return touches & (shared < 0.5 * (high - low).prod(axis=1))  # the bar of a 5 or a 7 is mostly over its body
+    return touches & (shared < 0.1 * (high - low).prod(axis=1))  # the bar of a 5 or a 7 is partly over its body
 
 
 def _is_stray_dot(low: np.ndarray, high: np.ndarray) -> np.ndarray:
