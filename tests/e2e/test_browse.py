@@ -265,7 +265,9 @@ def test_a_dialog_that_is_closed_during_a_request_stays_closed(page: Page):
     page.keyboard.press("ArrowRight")
     page.wait_for_function("Boolean(window.release)")
     # The response arrives after the dialog is closed, and before its event `close`.
-    page.evaluate("addEventListener('close', (event) => event.stopImmediatePropagation(), { capture: true, once: true })")
+    page.evaluate(
+        "addEventListener('close', (event) => event.stopImmediatePropagation(), { capture: true, once: true })"
+    )
     page.locator(DIALOG).evaluate("dialog => dialog.close()")
     page.wait_for_timeout(100)
     page.evaluate("release()")
