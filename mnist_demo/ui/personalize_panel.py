@@ -164,8 +164,8 @@ def _compare(job: PersonalizeJob) -> list[list[str]]:
 
     points = 100 * (after.test_accuracy - before.test_accuracy)
     return [
-        row("Your digits, held out", before.held_out, after.held_out),
-        row("Your digits, after", before.fitted, after.fitted),
+        row("Your digits, not shown to it", before.held_out, after.held_out),
+        row("All your digits", before.fitted, after.fitted),
         [
             f"{job.data.name}, test digits",
             format_percent(before.test_accuracy),

@@ -60,6 +60,27 @@ def test_a_model_is_fine_tuned_on_labeled_drawings(page: Page):
 
 
 @pytest.mark.slow
+def test_digits_for_teach_are_labeled_one_after_another(page: Page):
+    page.set_viewport_size({"width": 390, "height": 664})
+    open_tab = page.get_by_role("tab", name="Teach")
+    open_tab.click()
+    page.locator("#user-digits .draw-more").click()
+    for count in (1, 2):
+        draw_with_mouse(page, design_strokes("plain 7"))
+        label = page.locator("#prediction .labels button").nth(7)
+        expect(label).to_be_in_viewport()  # unfolded, although the prediction is correct
+        label.click()
+        expect(page.locator("#prediction .saved")).to_contain_text(f"{count} saved. Draw the next digit.")
+        expect(page.locator("#pad .sketchpad .clear")).to_be_disabled()  # the pad is clear
+    page.locator("#prediction .train").click()
+    expect(page.locator("#user-digits .digits li")).to_have_count(2)
+    assert page.evaluate("scrollY") == 0
+    page.get_by_role("tab", name="Draw").click()
+    draw_with_mouse(page, design_strokes("plain 7"))
+    expect(page.locator("#prediction .ask")).to_have_text("Wrong? What did you draw?")
+    expect(page.locator("#prediction .labels")).to_be_hidden()
+
+
 def test_labeled_digits_stay_in_the_browser_until_they_are_deleted(page: Page):
     for name, digit in DRAWINGS[:3]:
         label(page, name, digit)

@@ -71,7 +71,7 @@ def test_a_finetuned_copy_becomes_a_model_of_the_session(panel: PersonalizePanel
     assert last["measured_steps"] == list(range(0, 151, 15)) and last["steps"] == 150
     assert len(last["held_out_predictions"]) == 4 and len(last["user_accuracy"]) == len(last["test_accuracy"]) == 11
     (held_out, _, _), (fitted, first, after), (test, accuracy, change) = last["table"]
-    assert (held_out, fitted) == ("Your digits, held out", "Your digits, after")
+    assert (held_out, fitted) == ("Your digits, not shown to it", "All your digits")
     assert first.endswith(" of 4") and after == "4 of 4"
     assert test == f"{panel.datasets.get().name}, test digits"
     assert accuracy.endswith("%") and re.fullmatch(r"[\d.]+% \([+-]\d+\.\d\d\)", change)

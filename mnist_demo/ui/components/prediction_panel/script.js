@@ -8,6 +8,7 @@ const [inkButton, heatButton] = find('.switch').children;
 let drawing = null; // the drawing to label: { strokes, model }
 let isStored = true; // whether the labels outlast the page
 let isLabeling = false; // whether the ten labels are unfolded
+let isCollecting = false; // for Teach: the labels are unfolded for each drawing, and the pad is cleared after it
 let wasSettled = true;
 let maps = []; // of the likeliest digits
 let showsHeat = false;
@@ -21,8 +22,8 @@ find('.ask').addEventListener('click', () => {
   if (isLabeling) labelButtons[0].focus({ preventScroll: true });
 });
 find('.train').addEventListener('click', () => {
+  document.dispatchEvent(new CustomEvent('collect', { detail: false }));
   openTab('teach');
-  whenPresent('#user-digits .user-digits', (tab) => tab.scrollIntoView({ behavior: 'smooth' }));
 });
 
 const hasStrokes = (digit, strokes) => JSON.stringify(digit.strokes) === JSON.stringify(strokes);
@@ -34,6 +35,7 @@ function saveLabel(label) {
   isLabeling = false;
   if (!isFull) isStored = setUserDigits([...others, { label, strokes }]);
   showLabel();
+  if (isCollecting && !isFull) return document.dispatchEvent(new Event('clear-pad'));
   if (isFull) setText(find('.saved span'), `You have ${props.max_digits} digits. Delete some in Teach first.`);
   find('.ask').focus({ preventScroll: true });
 }
@@ -48,12 +50,15 @@ function showLabel() {
     button.disabled = !isLabeling;
     button.ariaPressed = known?.label === digit;
   });
+  const count = getUserDigits().length;
   const isSaved = Boolean(known) && !isLabeling;
+  const awaitsNext = isCollecting && !drawing;
   find('.label').classList.toggle('known', isSaved);
-  setText(find('.ask'), isSaved ? 'Change' : 'Wrong? What did you draw?');
+  setText(find('.ask'), isSaved ? 'Change' : isCollecting ? 'What did you draw?' : 'Wrong? What did you draw?');
   const where = isStored ? 'in this browser' : 'until you close this page';
-  setText(find('.saved span'), isSaved ? `Saved as a ${known.label} ${where} (${getUserDigits().length} so far).` : '');
-  find('.train').hidden = !isSaved;
+  const next = count ? `${count} saved. Draw the next digit.` : 'Draw a digit, then say what it is.';
+  setText(find('.saved span'), isSaved ? `Saved as a ${known.label} ${where} (${count} so far).` : awaitsNext ? next : '');
+  find('.train').hidden = !isSaved && !(awaitsNext && count);
 }
 
 function showPrediction(prediction) {
@@ -91,6 +96,7 @@ function updateDrawing({ settled, percentages, drawing: newDrawing }) {
   const canLabel = settled && percentages.length > 0 && newDrawing.strokes.length > 0;
   if (!canLabel && !drawing) return;
   drawing = canLabel ? newDrawing : null;
+  isLabeling = canLabel && (isLabeling || isCollecting);
   showLabel();
 }
 
@@ -151,6 +157,10 @@ if (props.follows_pad) {
   panel.classList.add('follows-pad');
   for (const selector of ['.switch', '.nearest', '.label']) find(selector).hidden = false;
   document.addEventListener('user-digits', showLabel);
+  document.addEventListener('collect', ({ detail }) => {
+    isCollecting = detail;
+    showLabel();
+  });
   document.addEventListener('prediction', ({ detail }) => showPrediction(detail));
   document.addEventListener('explanation', ({ detail }) => showEvidence(detail));
   document.dispatchEvent(new Event('listening'));

@@ -1,7 +1,11 @@
 // Helpers for all scripts: find, create and update nodes. Text is always set as text, never parsed as HTML.
 const NO_RESPONSE = 'The server does not answer. Try again.';
 const find = (selector) => element.querySelector(selector);
-const openTab = (name) => document.getElementById(`${name}-tab-button`).click();
+
+function openTab(name) {
+  document.getElementById(`${name}-tab-button`).click();
+  scrollTo({ top: 0 });
+}
 
 // Gradio creates a part of the page when it is first shown.
 function whenPresent(selector, act) {

@@ -199,6 +199,7 @@ canvas.addEventListener('pointerup', endStroke);
 canvas.addEventListener('pointercancel', endStroke);
 undoButton.addEventListener('click', undo);
 clearButton.addEventListener('click', clear);
+find('.why').addEventListener('click', () => document.getElementById('explanation').scrollIntoView());
 find('.use-photo').addEventListener('click', () => {
   trigger('upload');
   whenPresent('#photo button', (button) => button.focus());
@@ -222,10 +223,12 @@ for (const [name, example] of Object.entries(props.examples)) {
 }
 
 // Show the answer above the pad on a phone, where the panel beside it is out of view.
-function showStrip({ label, note, percentages, image }) {
+function showStrip({ label, note, percentages, image, model }) {
   if (!stripQuery.matches) return;
   setText(find('.strip .digit'), label);
   setText(find('.strip .note'), note);
+  find('.why').hidden = !percentages.length;
+  setText(find('.strip .model'), model && model !== props.model ? model : '');
   const best = percentages.map((percentage, digit) => [percentage, digit]).slice(0, 10).sort(([a], [b]) => b - a).slice(0, 3);
   showBars(find('.best'), best.map(([percentage]) => [percentage]), best.map(([, digit]) => digit));
   drawPixels(pixels.getContext('2d'), image);
@@ -250,6 +253,9 @@ addEventListener('resize', fitCanvas); // zooming changes it too
 new MutationObserver(paint).observe(document.body, { attributes: true, attributeFilter: ['class'] }); // dark or light
 strokes = props.value?.length ? JSON.parse(JSON.stringify(props.value)) : loadList(...DRAWING, isStroke);
 fitCanvas();
+setText(find('.hint'), 'Draw a digit, 0 to 9');
+document.addEventListener('clear-pad', clear);
+document.addEventListener('collect', ({ detail }) => pad.classList.toggle('collecting', detail));
 if (strokes.length) {
   updateDrawing();
   setTimeout(finishDrawing); // Gradio overwrites a value that is set before it has finished with this script

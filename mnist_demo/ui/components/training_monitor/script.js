@@ -100,6 +100,7 @@ async function download(key) {
 function showState(state) {
   if (!state) return;
   setText(find('.status'), state.status ?? '');
+  Object.assign(find('.use-model'), { disabled: !state.key, onclick: () => drawWithModel(state.key) });
   if (!state.curves || state.key) setText(find('.visually-hidden'), state.status ?? ''); // not five times a second
   if (state.runs) { // the server has dropped the others
     const known = new Map([...runs.map((run) => [run.key, run]), [state.key, state]]);
