@@ -242,7 +242,9 @@ def test_the_drawing_survives_a_change_of_tab_theme_and_model(page: Page):
 
 
 def test_the_pad_uses_the_full_resolution_of_the_screen(phone: Page):
-    ratio = "() => { const { width, clientWidth } = document.querySelector('#pad canvas'); return width / clientWidth; }"
+    ratio = (
+        "() => { const { width, clientWidth } = document.querySelector('#pad canvas'); return width / clientWidth; }"
+    )
     assert phone.evaluate(ratio) == 3
     screen = {"width": 390, "height": 844, "mobile": True, "deviceScaleFactor": 2}  # only the pixel ratio changes
     phone.context.new_cdp_session(phone).send("Emulation.setDeviceMetricsOverride", screen)

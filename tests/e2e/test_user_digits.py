@@ -65,8 +65,8 @@ def test_digits_for_teach_are_labeled_one_after_another(page: Page):
     open_tab = page.get_by_role("tab", name="Teach")
     open_tab.click()
     page.locator("#user-digits .draw-more").click()
-    for count in (1, 2):
-        draw_with_mouse(page, design_strokes("plain 7"))
+    for count, name in enumerate(("plain 7", "curved 7"), start=1):
+        draw_with_mouse(page, design_strokes(name))
         label = page.locator("#prediction .labels button").nth(7)
         expect(label).to_be_in_viewport()  # unfolded, although the prediction is correct
         label.click()
@@ -76,7 +76,7 @@ def test_digits_for_teach_are_labeled_one_after_another(page: Page):
     expect(page.locator("#user-digits .digits li")).to_have_count(2)
     assert page.evaluate("scrollY") == 0
     page.get_by_role("tab", name="Draw").click()
-    draw_with_mouse(page, design_strokes("plain 7"))
+    draw_with_mouse(page, design_strokes("hooked 7"))
     expect(page.locator("#prediction .ask")).to_have_text("Wrong? What did you draw?")
     expect(page.locator("#prediction .labels")).to_be_hidden()
 
