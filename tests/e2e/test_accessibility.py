@@ -7,7 +7,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from mnist_demo.data.synthetic import design_strokes
-from tests.browser import draw_with_mouse, expect_prediction
+from tests.browser import draw_with_mouse, expect_prediction, find_pad
+from tests.e2e.conftest import Visit
 from tests.e2e.test_browse import CELLS
 
 FOREIGN = ["footer", ".sr-only"]  # Gradio's own
@@ -15,15 +16,15 @@ NO_TRANSITIONS = "*, ::before, ::after { transition: none !important; animation:
 
 
 def check(page: Page, part: str) -> list[str]:
-    """Return the serious findings in a part of the page, in both themes."""
-    return [finding for theme in ("light", "dark") for finding in check_theme(page, part, theme)]
+    """Return the serious findings in a part of the page, on a phone and on a laptop."""
+    return [finding for width in (390, 1280) for finding in check_width(page, part, width)]
 
 
-def check_theme(page: Page, part: str, theme: str) -> list[str]:
-    page.evaluate("(dark) => document.body.classList.toggle('dark', dark)", theme == "dark")
+def check_width(page: Page, part: str, width: int) -> list[str]:
+    page.set_viewport_size({"width": width, "height": 720})
     found: list[dict[str, Any]] = Axe().run(page, {"exclude": [[each] for each in FOREIGN]}).response["violations"]
     return [
-        f"{part}, {theme}: {each['id']}: {each['help']}: "
+        f"{part}, {width} pixels wide: {each['id']}: {each['help']}: "
         f"{each['nodes'][0]['html'][:120]} {each['nodes'][0]['failureSummary']}"
         for each in found
         if each["impact"] in ("serious", "critical")
@@ -31,9 +32,10 @@ def check_theme(page: Page, part: str, theme: str) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_serious_is_found(page: Page, width: int):
-    page.set_viewport_size({"width": width, "height": 720})
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_serious_is_found(visit: Visit, theme: str):
+    page = visit(f"?__theme={theme}")
+    find_pad(page)
     page.add_style_tag(content=NO_TRANSITIONS)
     findings = check(page, "empty")
     draw_with_mouse(page, design_strokes("crossed 7"))

@@ -622,18 +622,16 @@ MEASURE_CELLS = """() => {
 
 
 @slow
-def test_the_matrix_is_readable_and_only_errors_are_tinted(visit: Visit):
-    page = open_link(visit, "model=softmax&__theme=light")
-    for theme in ("light", "dark"):
-        page.evaluate("(dark) => document.body.classList.toggle('dark', dark)", theme == "dark")
-        page.wait_for_timeout(500)  # the colors ease
-        cells = page.evaluate(MEASURE_CELLS)
-        assert len(cells) > 60 and min(contrast for _, contrast, _ in cells) >= 4.5, theme
-        correct, incorrect = (
-            {round(ground, 3) for name, _, ground in cells if name == kind} for kind in ("correct", "incorrect")
-        )
-        # Without color, errors differ from the plain diagonal.
-        assert len(correct) == 1 and len(incorrect) > 3 and not correct & incorrect, theme
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_matrix_is_readable_and_only_errors_are_tinted(visit: Visit, theme: str):
+    page = open_link(visit, f"model=softmax&__theme={theme}")
+    cells = page.evaluate(MEASURE_CELLS)
+    assert len(cells) > 60 and min(contrast for _, contrast, _ in cells) >= 4.5
+    correct, incorrect = (
+        {round(ground, 3) for name, _, ground in cells if name == kind} for kind in ("correct", "incorrect")
+    )
+    # Without color, errors differ from the plain diagonal.
+    assert len(correct) == 1 and len(incorrect) > 3 and not correct & incorrect
 
 
 @slow
