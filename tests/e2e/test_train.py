@@ -13,7 +13,7 @@ from mnist_demo.data.synthetic import design_strokes
 from mnist_demo.models import count_parameters
 from mnist_demo.recipes import RECIPES, Recipe
 from mnist_demo.ui.components.base import SHARED
-from tests.browser import FINAL_PREDICTION, choose, draw_with_mouse, expect_prediction, open_pad
+from tests.browser import FINAL_PREDICTION, choose, draw_with_mouse, expect_prediction, find_pad, open_pad
 from tests.conftest import make_metadata
 from tests.e2e.conftest import Visit
 from tests.e2e.test_browse import CELLS, SUMMARY
@@ -318,6 +318,7 @@ def test_a_card_selects_a_model_and_a_decimal_comma_is_a_decimal_point(page: Pag
 @pytest.mark.parametrize(("width", "height"), [(1366, 625), (390, 664)])
 def test_start_and_what_it_starts_are_in_view_together_and_nothing_moves(visit: Visit, width: int, height: int):
     page = visit(width=width, height=height, reduced_motion="reduce")
+    find_pad(page)
     page.add_style_tag(content="#banner { display: none !important; }")  # as with MNIST
     page.evaluate(OBSERVE_SHIFTS)
 
