@@ -23,7 +23,7 @@ def main() -> int:
         if code := start(*style).wait():
             return code
     types = start("mypy", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # beside the tests, which often wait
-    tests = start("pytest", "-n", "3", *selection, *arguments).wait()
+    tests = start("pytest", "-n", "2", *selection, *arguments).wait()
     print("== mypy", types.communicate()[0].decode(), sep="\n", end="")
     return tests or types.returncode
 

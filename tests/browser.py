@@ -70,7 +70,7 @@ def find_pad(page: Page) -> FloatRect:
 
     Gradio loads the parts of a page in any order, and covers them until the last one is there.
     """
-    page.wait_for_selector(READY)
+    page.wait_for_selector(READY, state="attached")
     page.locator(PAD).click(trial=True)
     box = page.locator(PAD).bounding_box()
     assert box

@@ -52,7 +52,7 @@ function refreshDigits() {
   return [];
 }
 
-// Let Gradio upload photos whose name tells the browser that they are no images.
+// Let Gradio upload photos whose name does not say that they are images.
 function allowAnyPhotoName() {
   const asImage = (file) => file.type.startsWith('image/') ? file : new File([file], file.name, { type: 'image/any' });
   const asImages = (files) => {

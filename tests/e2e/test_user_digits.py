@@ -155,7 +155,7 @@ def store_digits(page: Page) -> None:
     ]
     page.evaluate("(digits) => localStorage.setItem('mnist_demo.digits', JSON.stringify(digits))", digits)
     page.reload()
-    page.wait_for_selector(READY)
+    page.wait_for_selector(READY, state="attached")
     page.add_style_tag(content="#banner { display: none !important; }")  # as with MNIST
     page.evaluate(OBSERVE_SHIFTS)
     page.get_by_role("tab", name="Teach").click()
