@@ -134,7 +134,7 @@ def test_a_fifth_of_each_donors_writers_is_held_out():
 def strokes_data() -> Path:
     folder = Path(os.environ.get("MNIST_DEMO_DATA") or "data")
     if not (folder / STROKES_FOLDER).is_dir():
-        pytest.skip("the strokes of UNIPEN and UJI are missing")
+        pytest.skip("needs UNIPEN and UJI: set MNIST_DEMO_DATA to a folder that contains strokes")
     return folder
 
 
@@ -148,7 +148,7 @@ def test_the_files_hold_the_drawings_of_235_people(strokes_data: Path):
 
 def test_the_original_format_gives_the_same_drawings_as_the_json_lines(strokes_data: Path):
     if not (sample := strokes_data / STROKES_FOLDER / "unipen-raw-sample").is_dir():
-        pytest.skip("the sample of the original format is missing")
+        pytest.skip("needs six files of UNIPEN's archive in strokes/unipen-raw-sample")
     parsed = [(one.donor, one.label, points(one)) for one in parse_archive(sample)]
     donors = {donor for donor, *_ in parsed}
     known = [(one.donor, one.label, points(one)) for one in load_drawings(strokes_data) if one.donor in donors]
