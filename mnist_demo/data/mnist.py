@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mnist_demo.data import Dataset, Digits
 from mnist_demo.errors import DataError
@@ -96,7 +97,7 @@ def download_mnist(
                 packed = _fetch(mirror + name, md5, report_file, timeout)
                 break
             except (OSError, HTTPException, ValueError) as error:  # OSError includes URLError and TimeoutError
-                reasons.append(f"{mirror}: {error}")
+                reasons.append(f"{urlsplit(mirror).hostname}: {_describe_failure(error)}")
         else:
             raise DataError(f"{name} could not be downloaded ({'; '.join(reasons)}).", install_hint(folder))
         try:
@@ -104,6 +105,14 @@ def download_mnist(
         except OSError as error:
             raise DataError(f"The data folder cannot be written ({error.strerror}).", install_hint(folder)) from error
     report(1.0)
+
+
+def _describe_failure(error: Exception) -> str:
+    """Return an error's text without the name of its class and without its number, which help no user."""
+    cause = getattr(error, "reason", "")  # of a URLError: an exception or a text
+    if isinstance(cause, OSError):
+        error = cause
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _fetch(url: str, md5: str, report: Callable[[float], None], timeout: float) -> bytes:

@@ -54,15 +54,16 @@ class Banner:
         loaded = self.datasets.loaded
         if loaded is None or not loaded.problem:
             return gr.Column(visible=False), "", gr.skip()
-        text = f"**MNIST is missing here, so these digits are computer-made.** {loaded.problem}"
-        if self.datasets.folder:
-            names = ", ".join(f"`{name}`" for name in MNIST_FILES)
-            text += (
-                f"\n\n<details><summary>How to add MNIST</summary>\n\nPut its four unpacked files ({names}) "
-                "into `MNIST/raw` in the data folder: `data` beside `app.py`, or the one named by `--data` or "
-                "`MNIST_DEMO_DATA`. Then press Retry.\n\n</details>"
-            )
-        return gr.Column(visible=True), text, gr.Button(visible=self.datasets.folder is not None)
+        text = "**MNIST is missing here, so these digits are computer-made.**"
+        if self.datasets.folder is None:
+            return gr.Column(visible=True), f"{text} {loaded.problem}", gr.Button(visible=False)
+        names = ", ".join(f"`{name}`" for name in MNIST_FILES)
+        text += (
+            f"\n\n<details><summary>How to add MNIST</summary>\n\n{loaded.problem} Retry when that is solved, or put "
+            f"MNIST's four unpacked files ({names}) into `MNIST/raw` in the data folder, then press Retry. The data "
+            "folder is `data` beside `app.py`, or the one named by `--data` or `MNIST_DEMO_DATA`.\n\n</details>"
+        )
+        return gr.Column(visible=True), text, gr.Button(visible=True)
 
     def retry(self) -> Iterator[str]:
         yield from self.datasets.load(retry=True)

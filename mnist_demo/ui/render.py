@@ -63,10 +63,11 @@ def percentages(result: Prediction) -> list[float]:
 
 
 def votes(results: dict[str, Prediction]) -> dict[str, Any]:
-    """Return the predictions of several models by name, and a summary such as "10 say 7, 1 says 2"."""
+    """Return the predictions of several models by name, and a summary such as "10 models say 7, 1 says 2"."""
     models = [model_vote(name, result) | {"is_digit": result.is_digit} for name, result in results.items()]
     counts = Counter(vote["label"] if vote["is_digit"] else "not a digit" for vote in models)
-    said = (f"{count} {'says' if count == 1 else 'say'} {what}" for what, count in counts.most_common())
+    said = [f"{count} {'says' if count == 1 else 'say'} {what}" for what, count in counts.most_common()]
+    said[0] = said[0].replace(" say ", " models say ").replace(" says ", " model says ")
     return {"summary": ", ".join(said), "models": models}
 
 

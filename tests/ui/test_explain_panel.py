@@ -99,7 +99,7 @@ def test_all_models_vote_and_a_visitors_own(panel: ExplainPanel):
     session.models[key] = Classifier("softmax, yours 1", panel.models.find("softmax").model)
     votes = explain(panel, model=key, parts=["votes"])["votes"]
     assert [vote["model"] for vote in votes["models"]] == [*panel.models.shared_names(), "softmax, yours 1"]
-    assert votes["summary"].split(", ")[0].endswith("say 7")
+    assert votes["summary"].split(", ")[0].endswith("models say 7")
 
 
 def test_a_blank_drawing_has_only_a_network(panel: ExplainPanel):

@@ -48,8 +48,9 @@ def test_the_banner_says_why_synthetic_digits_replace_mnist(tmp_path: Path, synt
     data.loaded = Loaded(synthetic, "No mirror has it.")
     box, text, retry = Banner(Services(data)).update()
     assert box.visible and retry.visible
-    assert text.startswith("**MNIST is missing here, so these digits are computer-made.**")
-    assert "No mirror has it." in text
+    heading, how_to = text.split("<details>")
+    assert heading.strip() == "**MNIST is missing here, so these digits are computer-made.**"
+    assert "No mirror has it." in how_to
     assert all(name in text for name in MNIST_FILES) and str(tmp_path) not in text
 
 

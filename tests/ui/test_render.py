@@ -52,7 +52,7 @@ def test_votes_are_counted():
     seven, two = (Prediction(digit, np.eye(10)[digit].tolist(), IMAGES[0]) for digit in (7, 2))
     blot = Prediction(7, seven.probabilities, IMAGES[0], 0.1, False)
     votes = render.votes({"a": seven, "b": seven, "c": two, "d": blot})
-    assert votes["summary"] == "2 say 7, 1 says 2, 1 says not a digit"
+    assert votes["summary"] == "2 models say 7, 1 says 2, 1 says not a digit"
     assert [vote["model"] for vote in votes["models"]] == ["a", "b", "c", "d"]
 
 

@@ -92,17 +92,18 @@ class ModelStore:
 
     def choices(self, session_id: str = "") -> list[tuple[str, str]]:
         """Return names and keys to choose from, the session's own models first."""
-        with self._lock:
-            own = list(self._sessions[session_id].models.items())[::-1] if session_id in self._sessions else []
-        return [(classifier.name, key) for key, classifier in own] + [(name, name) for name in self.shared_names()]
+        own = [(classifier.name, key) for key, classifier in self._own_models(session_id)]
+        return own + [(name, name) for name in self.shared_names()]
 
     def described_choices(self, session_id: str = "") -> list[tuple[str, str]]:
-        """Return the same choices; the names of shared models are followed by their kind and accuracy."""
-        described = {
-            each.name: summarize_model(each.name, each.model, each.metadata)  # type: ignore[arg-type]  # all are Sequential
-            for each in self.all_shared()
-        }
-        return [(described.get(key, name), key) for name, key in self.choices(session_id)]
+        """Return the same choices without damaged models; the names are followed by the model's kind and accuracy."""
+        models = self._own_models(session_id) + [(each.name, each) for each in self.all_shared()]
+        return [(summarize_model(each.name, each.model, each.metadata), key) for key, each in models]  # type: ignore[arg-type]  # all are Sequential
+
+    def _own_models(self, session_id: str) -> list[tuple[str, Classifier]]:
+        """Return the keys and models of a session, newest first."""
+        with self._lock:
+            return list(self._sessions[session_id].models.items())[::-1] if session_id in self._sessions else []
 
     def default_key(self) -> str:
         """Return the key of the model to start with; empty if there is no model."""

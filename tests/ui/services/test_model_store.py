@@ -44,6 +44,14 @@ def test_a_sessions_models_are_private(store: ModelStore, recipe: Recipe):
             store.find(guess)
 
 
+def test_choices_describe_all_models(store: ModelStore, recipe: Recipe):
+    key = add_model(store, "a", recipe)
+    accuracy = f"{100 * store.find(key).metadata.test_accuracy:.1f}%"  # type: ignore[union-attr]
+    (own, own_key), (shared, _) = store.described_choices("a")
+    assert own_key == key and own == f"test #1 · no hidden layer · {accuracy}"
+    assert shared.startswith("test · no hidden layer · ")
+
+
 def test_an_ended_session_is_dropped_and_its_training_stopped(store: ModelStore, recipe: Recipe):
     session = store.session("a")
     add_model(store, "a", recipe)

@@ -28,12 +28,12 @@ function showDigit({ row, prediction, label, percentages, image, models, previou
 
 function showPixels(bytes, label) {
   const pixels = find('.pixels');
-  const middle = document.body.classList.contains('dark') ? 105 : 148; // where black and white text have the same contrast
   pixels.ariaLabel = `The 28 by 28 pixels of a ${label}: 0 is paper, 255 is ink`;
   setChildCount(pixels, bytes.length, () => make('span', pixels)).forEach((cell, i) => {
     const value = bytes.charCodeAt(i);
     setText(cell, value);
-    cell.className = value > middle ? 'inked' : '';
+    // Black and white text have the same contrast at 148 in the light theme and at 105 in the dark one.
+    cell.className = value > 148 ? 'inked half-inked' : value > 105 ? 'half-inked' : '';
     cell.style.setProperty('--ink', `${(value / 2.55).toFixed(0)}%`);
   });
 }

@@ -92,7 +92,7 @@ function showLayers(layers) {
 }
 
 function showVotes({ summary, models }) {
-  setText(find('.count'), models.length - 1);
+  setText(find('.others'), models.length - 1);
   setText(find('.votes'), summary);
   const { label } = models.find(({ model }) => model === drawing.name) ?? {};
   showModels(find('.models'), models, (vote) => `${vote.label === label ? '' : 'differs'} ${vote.model === drawing.name ? 'selected' : ''}`.trim());

@@ -96,9 +96,11 @@ function dispatchPrediction() {
   dispatch({ ...prediction, ...(judged || isBlank ? {} : getGuess()), settled, judged, drawing });
 }
 
+// The likeliest digit; how likely it is says nothing of an unfinished drawing that is not a digit yet.
 function getGuess() {
   const { digit, percentages } = prediction;
-  return { label: String(digit), note: `${percentages[digit].toFixed(1)}%`, is_digit: true };
+  const note = percentages[digit] < percentages.at(-1) ? '' : `${percentages[digit].toFixed(1)}%`;
+  return { label: String(digit), note, is_digit: true };
 }
 
 function dispatch(detail) {

@@ -223,14 +223,14 @@ for (const [name, example] of Object.entries(props.examples)) {
 }
 
 // Show the answer above the pad on a phone, where the panel beside it is out of view.
-function showStrip({ label, note, percentages, image, model }) {
+function showStrip({ label, note, digit, percentages, image, model }) {
   if (!stripQuery.matches) return;
   setText(find('.strip .digit'), label);
   setText(find('.strip .note'), note);
   find('.why').hidden = !percentages.length;
   setText(find('.strip .model'), model && model !== props.model ? model : '');
-  const best = percentages.map((percentage, digit) => [percentage, digit]).slice(0, 10).sort(([a], [b]) => b - a).slice(0, 3);
-  showBars(find('.best'), best.map(([percentage]) => [percentage]), best.map(([, digit]) => digit));
+  const best = percentages.map((percentage, i) => [percentage, i]).slice(0, 10).sort(([a, first], [b, second]) => b - a || (second === digit) - (first === digit)).slice(0, 3);
+  showBars(find('.best'), best.map(([percentage]) => [percentage]), best.map(([, i]) => i));
   drawPixels(pixels.getContext('2d'), image);
   setSource(find('.pixels'), pixels.toDataURL());
 }
