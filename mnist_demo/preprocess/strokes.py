@@ -16,9 +16,11 @@ Strokes = Sequence[Sequence[Sequence[float]]] | Sequence[np.ndarray]
 IMAGE_SIZE = 28  # pixels of an image's side
 BOX_SIZE = 20.0  # pixels of the side of the box that MNIST's digits fill
 PEN_WIDTH = 2.7  # pixels; gives UCI's pen digits as much ink as MNIST's digits have
+CURVE_STEPS = 4  # segments of a painted curve for each point
 SPACING = 0.5  # pixels between the points of a resampled path
 STRAY_DOT_SIZE = 0.08  # extent of a stray dot, as a fraction of the largest stroke's extent
 STRAY_DOT_DISTANCE = 0.15  # its distance from the other strokes, as the same fraction
+MAX_I_WIDTH = 0.5  # width of a stroke that a dot may belong to, over its height, both with the distance as a margin
 MAX_STRAY_DOTS = 2  # more dots are part of the drawing
 MAX_STROKES, MAX_POINTS = 500, 20_000
 MAX_COORDINATE, MIN_EXTENT = 1e9, 1e-100  # a smaller drawing is a dot, because scaling it would overflow
@@ -78,12 +80,27 @@ def resample(path: np.ndarray, spacing: float) -> np.ndarray:
     return np.stack([np.interp(positions, along, path[:, axis]) for axis in (0, 1)], axis=1)
 
 
+def painted_curve(path: np.ndarray) -> np.ndarray:
+    """Return the curve that the pad paints for a path (points, 2): parabolas between the midpoints of its segments.
+
+    Each point but the first and the last is the control point of a quadratic Bezier curve. A repeated point makes a
+    corner.
+    """
+    if len(path) < 3:
+        return path
+    ends = np.concatenate([path[:1], (path[1:-1] + path[2:]) / 2])
+    start, control, end = ends[:-1, None], path[1:-1, None], ends[1:, None]
+    t = np.arange(CURVE_STEPS)[:, None] / CURVE_STEPS
+    curve = start * (1 - t) ** 2 + control * (2 * t * (1 - t)) + end * t**2
+    return np.concatenate([curve.reshape(-1, 2), ends[-1:], path[-1:]])  # it ends with half a straight segment
+
+
 def normalize(paths: list[np.ndarray], pen_width: float = PEN_WIDTH) -> list[np.ndarray]:
     """Scale valid paths so that the ink fits MNIST's box, and move its center of mass to the image's center.
 
     Leave out stray dots. Return resampled paths in pixels, with at least one point each. `paths` must not be empty.
     """
-    paths = remove_stray_dots(paths)
+    paths = [painted_curve(path) for path in remove_stray_dots(paths)]
     points = np.concatenate(paths)
     low, high = points.min(axis=0), points.max(axis=0)
     extent = float((high - low).max())
@@ -98,7 +115,8 @@ def normalize(paths: list[np.ndarray], pen_width: float = PEN_WIDTH) -> list[np.
 def place_on_pad(paths: list[np.ndarray], pad_size: float) -> list[np.ndarray]:
     """Scale valid paths as the pad, `pad_size` units wide, scales to the image; return resampled paths in pixels."""
     # Points more than one pad size outside are moved closer, where they are still invisible.
-    return _resample_all([path.clip(-pad_size, 2 * pad_size) * (IMAGE_SIZE / pad_size) - 0.5 for path in paths])
+    inside = [painted_curve(path.clip(-pad_size, 2 * pad_size)) for path in paths]
+    return _resample_all([path * (IMAGE_SIZE / pad_size) - 0.5 for path in inside])
 
 
 def _resample_all(paths: list[np.ndarray]) -> list[np.ndarray]:
@@ -116,12 +134,17 @@ def rotate(paths: list[np.ndarray], degrees: float) -> list[np.ndarray]:
 
 
 def remove_stray_dots(paths: list[np.ndarray]) -> list[np.ndarray]:
-    """Remove up to MAX_STRAY_DOTS small dots far from the other strokes: accidental touches, which shrink the digit."""
+    """Remove up to MAX_STRAY_DOTS small dots far from the other strokes: accidental touches, which shrink the digit.
+
+    A dot above or below a narrow stroke is kept, because it belongs to an i or an exclamation mark.
+    """
     extents = np.array([np.ptp(path, axis=0).max() for path in paths])
     is_dot = extents < STRAY_DOT_SIZE * extents.max()
     strokes = np.concatenate([path for path, small in zip(paths, is_dot, strict=True) if not small])
     margin = STRAY_DOT_DISTANCE * extents.max()
     low, high = strokes.min(axis=0) - margin, strokes.max(axis=0) + margin
+    if high[0] - low[0] < MAX_I_WIDTH * (high[1] - low[1]):
+        low[1], high[1] = -np.inf, np.inf
     is_near = [((path[0] >= low) & (path[0] <= high)).all() for path in paths]
     kept = [path for path, small, near in zip(paths, is_dot, is_near, strict=True) if near or not small]
     return kept if len(paths) - len(kept) <= MAX_STRAY_DOTS else paths
@@ -159,6 +182,7 @@ def strokes_to_image(
 ) -> np.ndarray:
     """Return pen strokes, each a list of (x, y) in any unit with y down, as a (28, 28) uint8 image like MNIST's.
 
+    A smooth curve joins a stroke's points, as on the pad, with a corner where a point is repeated (`painted_curve`).
     `rotation` turns the drawing clockwise, in degrees. `pen_width` is in pixels. `pad_size`, the side of the pad in the
     strokes' unit, skips normalization: the whole pad is scaled to the image, with stray dots, and nothing is centered.
     Without points, the image is empty. Raise InputError for invalid strokes and for values outside their ranges.

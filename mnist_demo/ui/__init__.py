@@ -15,11 +15,12 @@ from mnist_demo.ui.browse_tab import BrowseTab
 from mnist_demo.ui.draw_tab import DrawTab
 from mnist_demo.ui.explain_panel import ExplainPanel
 from mnist_demo.ui.handlers import LONG_EVENT, QUICK_EVENT
+from mnist_demo.ui.model_events import ModelEvents
 from mnist_demo.ui.personalize_panel import PersonalizePanel
+from mnist_demo.ui.predict_api import PredictApi
 from mnist_demo.ui.services import Services
 from mnist_demo.ui.theme import create_theme
 from mnist_demo.ui.train_tab import TrainTab
-from mnist_demo.ui.user_models import UserModels
 
 _FOLDER = Path(__file__).parent
 _PROMISE = "Draw a digit and watch a neural network read it. See where it fails. Train your own in seconds."
@@ -73,9 +74,9 @@ def build_page(services: Services) -> Page:
     """Build the page with its four tabs. The dataset is loaded when a tab first needs it."""
     for classifier in services.models.all_shared():
         classifier.predict_strokes([[(0, 0), (1, 1)]])  # the first prediction is slow
-    user_models, explain = UserModels(services), ExplainPanel(services)
+    model_events, explain = ModelEvents(services), ExplainPanel(services)
     banner, draw, browse = Banner(services), DrawTab(services), BrowseTab(services)
-    train, personalize = TrainTab(services, user_models), PersonalizePanel(services, user_models)
+    train, personalize = TrainTab(services, model_events), PersonalizePanel(services, model_events)
 
     with gr.Blocks(title="Handwritten digits", analytics_enabled=False) as blocks:
         gr.Markdown(f"# Handwritten digits\n{_PROMISE}", elem_id="title")
@@ -93,14 +94,14 @@ def build_page(services: Services) -> Page:
         personalize.finetuned.then(**train.refresh)
         for event in (train.trained, train.uploaded, personalize.finetuned):
             outputs = [draw.model, browse.browser]
-            event.then(user_models.update_choices, draw.model, outputs, **QUICK_EVENT)
+            event.then(model_events.update_choices, draw.model, outputs, **QUICK_EVENT)
             event.then(personalize.update_choices, None, personalize.panel, **QUICK_EVENT)
         # One model is selected in Draw, Browse and Teach.
         names, default = json.dumps(services.models.shared_names()), json.dumps(services.models.default_key())
         blocks.load(None, draw.model, draw.model, js=f"(selected) => readModel(selected, {names})")
         draw.model.change(None, draw.model, None, js=f"(key) => shareModel(key, {default})")
         for select in (train.monitor.select, personalize.panel.select, browse.browser.select):
-            select(user_models.select, None, draw.model, **QUICK_EVENT)
+            select(model_events.select, None, draw.model, **QUICK_EVENT)
 
         # The banner follows the dataset, which another visitor's Retry may have changed.
         blocks.load(**banner.refresh)
@@ -108,9 +109,10 @@ def build_page(services: Services) -> Page:
             event.then(**banner.refresh)
         banner.retried.then(**banner.refresh).then(None, js="refreshDigits").then(**train.refresh)
 
+        PredictApi(services).add_endpoints()
         blocks.load(None, None, None, js="trackTabs")
         blocks.load(None, None, None, js="allowAnyPhotoName")
-        blocks.unload(user_models.end_session)
+        blocks.unload(model_events.end_session)
     style = {"theme": create_theme(), "css_paths": [_FOLDER / "page.css"], "favicon_path": _FOLDER / "favicon.svg"}
     card = Route("/card.png", lambda _: FileResponse(_FOLDER / "card.png"))
     head, script = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("head.html", "page.js"))

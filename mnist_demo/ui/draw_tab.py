@@ -1,17 +1,13 @@
-"""The Draw tab: a pad, a photo, a model and its prediction. Also the HTTP API for programs."""
+"""The Draw tab: a pad, a photo, a model and its prediction."""
 
-import base64
-import binascii
-import io
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
-from mnist_demo.classifier import BLANK, Classifier, Prediction
+from mnist_demo.classifier import BLANK, Classifier
 from mnist_demo.data.synthetic import design_strokes
 from mnist_demo.errors import DemoError, InputError
 from mnist_demo.personalize.user_digits import MAX_DIGITS
@@ -26,12 +22,11 @@ from mnist_demo.ui.components.inputs import Choice, PhotoFile
 from mnist_demo.ui.components.prediction_panel import PredictionPanel
 from mnist_demo.ui.components.sketchpad import PAD_SIZE, Sketchpad
 from mnist_demo.ui.handlers import LONG_EVENT, PRIVATE_EVENT, user_errors
-from mnist_demo.ui.predict_api import PREDICT_PATH, predict_route
+from mnist_demo.ui.predict_route import PREDICT_PATH, predict_route
 from mnist_demo.ui.services import Services
 
 EXAMPLES = ["crossed 7", "flagged 1", "open 4", "curly 2", "curly 9", "slashed 0"]  # designs of synthetic digits
 NO_PHOTO = render.prediction(BLANK, blank="No photo yet")
-MAX_PHOTO_BYTES = 10 * 2**20  # of a photo sent to /predict_image
 
 
 class DrawTab:
@@ -83,9 +78,6 @@ class DrawTab:
             trigger_mode="always_last",
             **LONG_EVENT,
         )
-        seven = [[[10, 10], [90, 10], [40, 100]]]
-        _add_endpoint(self.predict_strokes, "predict_strokes", example=seven)
-        _add_endpoint(self.predict_image, "predict_image", example=render.png_url(255 - strokes_to_image(seven)))
 
     def predict(self, drawings: Sequence[Any]) -> list[dict[str, Any]]:
         """Predict drawings of pads, several at once. Never raise: {"error": text} explains a bad drawing.
@@ -130,58 +122,6 @@ class DrawTab:
             "notice": notice,
             "model": classifier.name,
         }
-
-    @user_errors
-    def predict_strokes(self, strokes: list[list[list[float]]], request: gr.Request, model: str = "") -> dict:
-        """Predict a digit drawn with a pen. strokes: a list of strokes, each a list of points [x, y] in any unit, y
-        down. model: a name from the page's list, or "" for the default. Returns digit (0 to 9, null for an empty
-        drawing), probabilities (of the digits 0 to 9, their sum is 1), is_digit (false if it is not one digit),
-        digit_probability (0 to 1, how likely it is one digit), is_multiple (true for several digits side by side) and
-        the model's name."""
-        classifier = self.models.find(model or self.models.default_key())
-        with self.queue.turn(client_address(request)):
-            return _to_json(classifier, classifier.predict_strokes(strokes))
-
-    @user_errors
-    def predict_image(self, image: str, request: gr.Request, model: str = "") -> dict:
-        """Predict a photo of one digit. image: an image file (PNG, JPEG, WebP, GIF or BMP, up to 10 MB) as base64 text
-        or a data: URL. model: a name from the page's list, or "" for the default. Returns digit (0 to 9, null for a
-        photo without ink), probabilities (of the digits 0 to 9, their sum is 1), is_digit (false if it is not one
-        digit), digit_probability (0 to 1, how likely it is one digit), is_multiple (true for several digits side by
-        side) and the model's name."""
-        classifier = self.models.find(model or self.models.default_key())
-        with self.queue.turn(client_address(request)):
-            return _to_json(classifier, classifier.predict_image(open_photo(io.BytesIO(_decode_base64(image)))))
-
-
-def _decode_base64(image: object) -> bytes:
-    if not isinstance(image, str):
-        raise InputError(f"image must be an image file as base64 text; got {type(image).__name__}.")
-    if len(image) > MAX_PHOTO_BYTES * 4 / 3 + 100:
-        raise InputError(f"The image is too large; the limit is {MAX_PHOTO_BYTES // 2**20} MB.")
-    try:
-        text = re.sub(r"^data:[^,]{0,100},", "", image, flags=re.IGNORECASE)
-        return base64.b64decode(text.encode().translate(None, b" \t\r\n"), validate=True)  # many encoders break lines
-    except (binascii.Error, ValueError):
-        raise InputError("image must be an image file as base64 text; this is not base64.") from None
-
-
-def _to_json(classifier: Classifier, prediction: Prediction) -> dict[str, Any]:
-    return {
-        "digit": prediction.digit,
-        "probabilities": prediction.probabilities,
-        "is_digit": prediction.is_digit,
-        "digit_probability": prediction.digit_probability,
-        "is_multiple": prediction.is_multiple,
-        "model": classifier.name,
-    }
-
-
-def _add_endpoint(function: Callable, name: str, example: Any) -> None:
-    """Add a function to the HTTP API. *Use via API* shows the `example` of its first parameter, and its defaults."""
-    endpoint = gr.api(function, api_name=name, queue=False)
-    parameter: Any = gr.context.Context.root_block.blocks[endpoint["inputs"][0]]  # type: ignore[union-attr]
-    parameter.example_payload = lambda: example
 
 
 def _center_on_pad(strokes: Strokes) -> Strokes:

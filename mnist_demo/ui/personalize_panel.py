@@ -14,10 +14,10 @@ from mnist_demo.reports import format_percent
 from mnist_demo.ui.components.training_monitor import TrainingMonitor
 from mnist_demo.ui.components.user_digits import UserDigitsPanel
 from mnist_demo.ui.handlers import LONG_EVENT, QUICK_EVENT, error_message, query_errors, read_upload, session_id
+from mnist_demo.ui.model_events import ModelEvents
 from mnist_demo.ui.services import Services
 from mnist_demo.ui.services.jobs import NOTHING_LEARNED, PersonalizeJob, run_in_queue
 from mnist_demo.ui.services.model_store import Session
-from mnist_demo.ui.user_models import UserModels
 
 FORGOTTEN = 1.0  # points of test accuracy whose loss is reported in words
 
@@ -25,17 +25,17 @@ FORGOTTEN = 1.0  # points of test accuracy whose loss is reported in words
 class PersonalizePanel:
     """Fine-tune models on a visitor's digits. `build` lays out the panel."""
 
-    def __init__(self, services: Services, user_models: UserModels):
+    def __init__(self, services: Services, model_events: ModelEvents):
         self.models, self.datasets = services.models, services.datasets
         self.compute_queue, self.training_queue = services.compute_queue, services.training_queue
         self.max_seconds = services.train_seconds
-        self.user_models = user_models
+        self.model_events = model_events
 
     def build(self, monitor: TrainingMonitor) -> None:
         """Lay out the panel. It adds the fine-tuned models to `monitor`."""
         self.panel = UserDigitsPanel(
             {"choices": self.models.choices()},
-            functions=[self.validate, self.user_models.download],
+            functions=[self.validate, self.model_events.download],
             file_head={"format": user_digits.FORMAT, "version": user_digits.VERSION},
             max_digits=user_digits.MAX_DIGITS,
             max_bytes=user_digits.MAX_BYTES,
@@ -43,7 +43,7 @@ class PersonalizePanel:
         )
         running = self.panel.submit(self.finetune, None, self.panel, **LONG_EVENT)
         self.finetuned = running.then(self.add_run, self.panel, monitor, **QUICK_EVENT)
-        self.panel.clear(self.user_models.stop, None, None, **QUICK_EVENT)
+        self.panel.clear(self.model_events.stop, None, None, **QUICK_EVENT)
 
     @query_errors
     def validate(self, query: Any, client: str) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class PersonalizePanel:
 
         The event's data are {"path": of the uploaded digits, "model": key}.
         """
-        session = self.user_models.session(request)
+        session = self.model_events.session(request)
         try:
             with session.training():
                 yield from self._finetune(session, event._data)
@@ -116,9 +116,9 @@ class PersonalizePanel:
 
     def add_run(self, state: Any, request: gr.Request) -> Any:
         """Return the new model's entry for the training monitor, if the fine-tuning gave one."""
-        session = self.user_models.session(request)
+        session = self.model_events.session(request)
         key = str(state.get("key")) if isinstance(state, dict) else ""
-        return self.user_models.announce(session, key) if key in session.models else gr.skip()
+        return self.model_events.announce(session, key) if key in session.models else gr.skip()
 
 
 def _parse(query: Any) -> list[UserDigit]:
@@ -164,7 +164,7 @@ def _compare(job: PersonalizeJob) -> list[list[str]]:
 
     points = 100 * (after.test_accuracy - before.test_accuracy)
     return [
-        row("Your digits, not shown to it", before.held_out, after.held_out),
+        row("Your digits, held out", before.held_out, after.held_out),
         row("All your digits", before.fitted, after.fitted),
         [
             f"{job.data.name}, test digits",

@@ -1,65 +1,86 @@
-"""POST /predict: predictions while a visitor draws. It stands beside Gradio, whose own events take longer."""
+"""The HTTP API for programs: two endpoints, which *Use via API* at the foot of the page describes."""
 
-import asyncio
+import base64
+import binascii
+import io
+import re
 from collections.abc import Callable
 from typing import Any
 
-from anyio import to_thread
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
+import gradio as gr
 
+from mnist_demo.classifier import Classifier, Prediction
 from mnist_demo.errors import InputError
+from mnist_demo.preprocess.photo_file import open_photo
+from mnist_demo.preprocess.strokes import strokes_to_image
 from mnist_demo.server.clients import client_address
-from mnist_demo.ui.services.queues import FairQueue, Ticket, WorkQueue
+from mnist_demo.ui import render
+from mnist_demo.ui.handlers import user_errors
+from mnist_demo.ui.services import Services
 
-PREDICT_PATH = "/predict"
-LONG_BYTES = 10_000  # a larger drawing takes long; people's have about 3,000 bytes
-MAX_BATCH = 8  # drawings predicted at once; more gain nothing, and delay the next
-
-Predict = Callable[[list[Any]], list[dict[str, Any]]]
+MAX_PHOTO_BYTES = 10 * 2**20  # of a photo sent to /predict_image
 
 
-def predict_route(predict: Predict, queue: WorkQueue) -> Route:
-    """Return the route. `predict` takes drawings as they were sent, and returns one response for each.
+class PredictApi:
+    """The endpoints /predict_strokes and /predict_image. Their docstrings are their documentation on the page."""
 
-    A drawing that arrives alone is predicted at once. Those that arrive meanwhile are predicted as one batch, which
-    takes the model less time, in an order that is fair to clients. Long work runs in a thread, in turn in `queue`.
-    """
-    tickets, waiting = FairQueue(), dict[Ticket, tuple[Any, asyncio.Future]]()
+    def __init__(self, services: Services):
+        self.models, self.queue = services.models, services.compute_queue
 
-    def predict_batch() -> None:
-        batch = [waiting.pop(ticket) for ticket in tickets.pop(MAX_BATCH)]
-        if waiting:
-            asyncio.get_running_loop().call_soon(predict_batch)
-        try:
-            responses: list[Any] = predict([drawing for drawing, _ in batch])
-        except Exception as error:
-            responses = [error] * len(batch)
-        for (_, future), response in zip(batch, responses, strict=True):
-            if not future.done():  # the client may have gone
-                future.set_exception(response) if isinstance(response, Exception) else future.set_result(response)
+    def add_endpoints(self) -> None:
+        """Add the endpoints to the page; call it inside its gr.Blocks."""
+        seven = [[[10, 10], [90, 10], [40, 100]]]
+        _add_endpoint(self.predict_strokes, "predict_strokes", example=seven)
+        _add_endpoint(self.predict_image, "predict_image", example=render.png_url(255 - strokes_to_image(seven)))
 
-    def predict_in_turn(drawing: Any, client: str) -> dict[str, Any]:
-        try:
-            with queue.turn(client):
-                return predict([drawing])[0]
-        except InputError as error:
-            return {"error": str(error)}
+    @user_errors
+    def predict_strokes(self, strokes: list[list[list[float]]], request: gr.Request, model: str = "") -> dict:
+        """Predict a digit drawn with a pen. strokes: a list of strokes, each a list of points [x, y] in any unit, y
+        down; a smooth curve joins them, with a corner where a point is repeated. model: a name from the page's list, or
+        "" for the default. Returns digit (0 to 9, null for an empty drawing), probabilities (of the digits 0 to 9,
+        their sum is 1), is_digit (false if it is not one digit), digit_probability (0 to 1, how likely it is one
+        digit), is_multiple (true for several digits side by side) and the model's name."""
+        classifier = self.models.find(model or self.models.default_key())
+        with self.queue.turn(client_address(request)):
+            return _to_json(classifier, classifier.predict_strokes(strokes))
 
-    async def respond(request: Request) -> JSONResponse:
-        try:
-            drawing = await request.json()
-        except (ValueError, RecursionError):
-            return JSONResponse({"error": "Send the drawing as JSON."}, 400)
-        is_long = len(await request.body()) > LONG_BYTES
-        if is_long:
-            return JSONResponse(await to_thread.run_sync(predict_in_turn, drawing, client_address(request)))
-        loop = asyncio.get_running_loop()
-        future = loop.create_future()
-        waiting[tickets.add(client_address(request))] = drawing, future
-        if len(waiting) == 1:
-            loop.call_soon(predict_batch)
-        return JSONResponse(await future)
+    @user_errors
+    def predict_image(self, image: str, request: gr.Request, model: str = "") -> dict:
+        """Predict a photo of one digit. image: an image file (PNG, JPEG, WebP, GIF or BMP, up to 10 MB) as base64 text
+        or a data: URL. model: a name from the page's list, or "" for the default. Returns digit (0 to 9, null for a
+        photo without ink), probabilities (of the digits 0 to 9, their sum is 1), is_digit (false if it is not one
+        digit), digit_probability (0 to 1, how likely it is one digit), is_multiple (true for several digits side by
+        side) and the model's name."""
+        classifier = self.models.find(model or self.models.default_key())
+        with self.queue.turn(client_address(request)):
+            return _to_json(classifier, classifier.predict_image(open_photo(io.BytesIO(_decode_base64(image)))))
 
-    return Route(PREDICT_PATH, respond, methods=["POST"])
+
+def _decode_base64(image: object) -> bytes:
+    if not isinstance(image, str):
+        raise InputError(f"image must be an image file as base64 text; got {type(image).__name__}.")
+    if len(image) > MAX_PHOTO_BYTES * 4 / 3 + 100:
+        raise InputError(f"The image is too large; the limit is {MAX_PHOTO_BYTES // 2**20} MB.")
+    try:
+        text = re.sub(r"^data:[^,]{0,100},", "", image, flags=re.IGNORECASE)
+        return base64.b64decode(text.encode().translate(None, b" \t\r\n"), validate=True)  # many encoders break lines
+    except (binascii.Error, ValueError):
+        raise InputError("image must be an image file as base64 text; this is not base64.") from None
+
+
+def _to_json(classifier: Classifier, prediction: Prediction) -> dict[str, Any]:
+    return {
+        "digit": prediction.digit,
+        "probabilities": prediction.probabilities,
+        "is_digit": prediction.is_digit,
+        "digit_probability": prediction.digit_probability,
+        "is_multiple": prediction.is_multiple,
+        "model": classifier.name,
+    }
+
+
+def _add_endpoint(function: Callable, name: str, example: Any) -> None:
+    """Add a function to the HTTP API. *Use via API* shows the `example` of its first parameter, and its defaults."""
+    endpoint = gr.api(function, api_name=name, queue=False)
+    parameter: Any = gr.context.Context.root_block.blocks[endpoint["inputs"][0]]  # type: ignore[union-attr]
+    parameter.example_payload = lambda: example

@@ -20,12 +20,12 @@ from mnist_demo.ui.components.inputs import Cards, Choice
 from mnist_demo.ui.components.sketchpad import Sketchpad
 from mnist_demo.ui.components.training_monitor import TrainingMonitor
 from mnist_demo.ui.handlers import LONG_EVENT, PRIVATE_EVENT, QUICK_EVENT, user_errors
+from mnist_demo.ui.model_events import ModelEvents
 from mnist_demo.ui.services import Services
 from mnist_demo.ui.services.jobs import NOTHING_LEARNED, TrainingJob, run_in_queue
 from mnist_demo.ui.services.model_store import Session
 from mnist_demo.ui.services.queues import UPDATE_SECONDS
 from mnist_demo.ui.services.result_cache import NotReady, Report
-from mnist_demo.ui.user_models import UserModels
 
 DEFAULT_RECIPE = "fast"
 START = "▶ Train"
@@ -39,11 +39,11 @@ NO_PEN_DIGITS = (
 class TrainTab:
     """Train models. `build` lays out the tab."""
 
-    def __init__(self, services: Services, user_models: UserModels):
+    def __init__(self, services: Services, model_events: ModelEvents):
         self.models, self.datasets, self.results = services.models, services.datasets, services.results
         self.compute_queue, self.training_queue = services.compute_queue, services.training_queue
         self.max_seconds = services.train_seconds
-        self.user_models = user_models
+        self.model_events = model_events
         self.device = default_device()
 
     def build(self, tab: gr.Tab, pad: Sketchpad) -> None:
@@ -69,7 +69,7 @@ class TrainTab:
                 architecture = gr.HTML(elem_id="architecture")
             with gr.Accordion("Load a model", open=False, elem_id="load"):
                 upload = gr.UploadButton("Choose a file", file_types=[CHECKPOINT_SUFFIX], elem_id="upload")
-        self.monitor = TrainingMonitor(functions=[self.user_models.download], elem_id="training-monitor")
+        self.monitor = TrainingMonitor(functions=[self.model_events.download], elem_id="training-monitor")
 
         self.refresh: dict[str, Any] = {  # the event that updates the form, as keywords of `.then()`
             "fn": self.update_form,
@@ -89,8 +89,8 @@ class TrainTab:
         self.trained = started.then(self.run, [recipe, pad, filled, *fields], self.monitor, **LONG_EVENT)
         self.trained.then(lambda: gr.Button(interactive=False), None, stop, **QUICK_EVENT)
         self.trained.then(**self.refresh)
-        stop.click(self.user_models.stop, None, None, **QUICK_EVENT)
-        self.uploaded = upload.upload(self.user_models.upload, upload, self.monitor, **LONG_EVENT)
+        stop.click(self.model_events.stop, None, None, **QUICK_EVENT)
+        self.uploaded = upload.upload(self.model_events.upload, upload, self.monitor, **LONG_EVENT)
 
     def choices(self) -> list[tuple[str, str]]:
         """Return labels and names of the recipes; a label says if the recipe's data are missing."""
@@ -127,7 +127,7 @@ class TrainTab:
             else:
                 seconds, limit = recipe_form.estimate(recipe, data, self.device, self.max_seconds)
                 summary, label = summary + limit, f"{START}, about {seconds}"
-        can_start = not (problem or self.user_models.session(request).is_training)
+        can_start = not (problem or self.model_events.session(request).is_training)
         architecture, start = recipe_form.show_architecture(recipe), gr.Button(label, interactive=can_start)
         return [name, *fields, summary, batch, architecture, start]
 
@@ -140,7 +140,7 @@ class TrainTab:
         recipe, seed, problems = recipe_form.parse_values(name, recipe_form.current_values(name, filled, values), data)
         if problem := self._missing_data(name) or recipe_form.first_problem(problems):
             raise InputError(problem)
-        session = self.user_models.session(request)
+        session = self.model_events.session(request)
         with session.training():
             data, drawing = (yield from self._prepare_data(session, recipe, data)), _to_image(strokes)
             setup = render.training_setup(recipe, data, drawing)
@@ -163,7 +163,7 @@ class TrainTab:
             if job and job.metadata and job.model:
                 key = session.add(job.model, job.metadata)
                 epochs = job.metadata.steps / setup["steps_per_epoch"]
-                yield report(job) | self.user_models.list_runs(session, key) | {"epochs": epochs}
+                yield report(job) | self.model_events.list_runs(session, key) | {"epochs": epochs}
             else:
                 curves = report(job) if job and job.last else {}
                 yield curves | {"status": (job.problem if job else "") or NOTHING_LEARNED}

@@ -2,13 +2,14 @@ import re
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from mnist_demo.checkpoints import list_checkpoints
 from mnist_demo.data.non_digits import SYMBOLS
 from mnist_demo.data.synthetic import DESIGNS, design_strokes, smooth_curve
-from mnist_demo.preprocess.strokes import Strokes
+from mnist_demo.preprocess.strokes import Strokes, strokes_to_image
 from tests.browser import (
     FINAL_PREDICTION,
     choose,
@@ -78,7 +79,8 @@ def test_the_prediction_follows_the_pen(page: Page):
     page.mouse.move(box["x"] + 100, box["y"] + 60)
     page.mouse.down()
     page.mouse.move(box["x"] + 250, box["y"] + 60, steps=10)
-    expect(page.locator("#prediction .note")).to_have_text(PERCENTAGE)  # no verdict on a dash
+    expect(page.locator("#prediction .digit")).to_have_text(re.compile(r"\d"))
+    expect(page.locator("#prediction .note")).to_have_text("")  # no verdict on a dash
     page.mouse.move(box["x"] + 180, box["y"] + 300, steps=20)
     expect(page.locator("#prediction .digit")).to_have_text("7")
     assert page.locator(FINAL_PREDICTION).inner_text() == ""  # only when the pen is up
@@ -575,6 +577,29 @@ def test_invalid_data_in_the_storage_is_ignored(page: Page, stored: str):
     page.reload()
     draw_with_mouse(page, SEVEN)
     expect_prediction(page, "7")
+
+
+INK_OF_PAD = """() => {
+  const small = Object.assign(document.createElement('canvas'), { width: 280, height: 280 }).getContext('2d');
+  small.drawImage(document.querySelector('#pad canvas'), 0, 0, 280, 280);
+  const { data } = small.getImageData(0, 0, 280, 280);
+  return Array.from({ length: 280 * 280 }, (_, i) => data[4 * i + 3]);
+}"""
+
+
+def test_the_model_reads_the_curves_that_the_pad_paints(page: Page):
+    few = [[[150, 300], [500, 120], [820, 300], [300, 880]], [[300, 900], [600, 760], [860, 900]]]
+    page.evaluate(
+        "(few) => addEventListener('pagehide', () => sessionStorage.setItem('mnist_demo.drawing', few))", str(few)
+    )
+    page.reload()
+    find_pad(page)
+    expect(page.locator(".sketchpad.drawn")).to_be_attached()
+    painted = np.array(page.evaluate(INK_OF_PAD)).reshape(28, 10, 28, 10).mean(axis=(1, 3))
+    drawn = strokes_to_image(few, pad_size=1000, pen_width=55 * 28 / 1000)
+    assert np.abs(painted - drawn).mean() < 4
+    lines = strokes_to_image([[p for p in stroke for _ in range(2)] for stroke in few], pad_size=1000, pen_width=1.54)
+    assert np.abs(painted - lines).mean() > 8
 
 
 @keeps_page

@@ -82,7 +82,7 @@ def test_a_trained_model_predicts_in_draw_and_browse(page: Page):
     assert "softmax" not in page.url  # the key of a session's model is secret
     page.get_by_role("tab", name="Train").click()
     page.locator(RUNS).get_by_role("button", name="Draw").click()
-    expect(page.locator("#draw-model input")).to_have_value(NAME)
+    expect(page.locator("#draw-model input")).to_have_value(re.compile(rf"^{re.escape(NAME)} · no hidden layer · 9"))
     expect(page.locator("#prediction .digit")).to_have_text("7")
 
 
@@ -206,7 +206,8 @@ def test_html_in_the_name_of_a_model_stays_text(page: Page, tmp_path: Path, reci
     expect(page.locator(SUMMARY)).to_contain_text(f"{hostile} #1 (uploaded):")
     page.get_by_role("tab", name="Train").click()
     page.locator(RUNS).get_by_role("button", name="Draw").click()
-    expect(page.locator("#draw-model input")).to_have_value(f"{hostile} #1 (uploaded)")
+    described = re.compile(rf"^{re.escape(hostile)} #1 \(uploaded\) · ")
+    expect(page.locator("#draw-model input")).to_have_value(described)
     draw_with_mouse(page, design_strokes("plain 7"))
     expect(page.locator(FINAL_PREDICTION)).not_to_have_text("")
     page.get_by_role("tab", name="Train").click()
@@ -372,7 +373,7 @@ def test_the_charts_draw_true_points_and_clip_those_outside(browser: Browser):
     page.set_content(f"<div id=root>{(folder / 'template.html').read_text()}</div>")
     page.add_style_tag(content="svg { width: 380px } polyline { fill: none; stroke: black; stroke-width: 3px }")
     scripts = "\n".join(
-        [(SHARED / "dom.js").read_text(), (SHARED / "chart.js").read_text(), (folder / "script.js").read_text()]
+        [(SHARED / "dom.js").read_text(), (SHARED / "line_chart.js").read_text(), (folder / "script.js").read_text()]
     )
     accuracies, losses, steps = [12.0, 60.0, 97.3, 99.4], [9.0, 2.3, 0.5, 0.004], [10, 20, 30, 40]
     curves = {

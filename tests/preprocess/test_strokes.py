@@ -7,7 +7,14 @@ import torch
 
 from mnist_demo.data.synthetic import DESIGNS, design_strokes
 from mnist_demo.errors import InputError
-from mnist_demo.preprocess.strokes import MAX_POINTS, PEN_WIDTH, parse_strokes, resample, strokes_to_image
+from mnist_demo.preprocess.strokes import (
+    MAX_POINTS,
+    PEN_WIDTH,
+    painted_curve,
+    parse_strokes,
+    resample,
+    strokes_to_image,
+)
 
 SEVEN = [[(10, 10), (90, 10), (40, 100)], [(30, 55), (75, 55)]]
 
@@ -23,8 +30,25 @@ def test_size_and_position_do_not_matter():
 
 
 def test_the_number_of_points_hardly_matters():
+    corners = [[point for point in stroke for _ in range(2)] for stroke in SEVEN]
     fine = [resample(np.array(stroke, dtype=float), 0.2).tolist() for stroke in SEVEN]
-    assert np.abs(strokes_to_image(fine).astype(int) - strokes_to_image(SEVEN)).max() < 40
+    assert np.abs(strokes_to_image(fine).astype(int) - strokes_to_image(corners)).max() < 40
+
+
+def test_a_path_is_drawn_as_parabolas_between_the_midpoints_of_its_segments():
+    curve = painted_curve(np.array([[0.0, 0.0], [10.0, 0.0], [10.0, 10.0]])).tolist()
+    assert curve[0] == [0, 0] and curve[-1] == [10, 10]
+    assert [7.5, 1.25] in curve and [10, 5] in curve  # halfway along the parabola, and at its end
+    corner = painted_curve(np.array([[0.0, 0.0], [10.0, 0.0], [10.0, 0.0], [10.0, 10.0]]))
+    assert [10, 0] in corner.tolist() and all(x == 10 or y == 0 for x, y in corner)  # on one of two straight lines
+
+
+def test_a_dot_above_or_below_a_narrow_stroke_is_kept():
+    stem = [np.array([[50.0, 0.0], [48.0, 100.0]])]
+    for dot in ([50.0, -40.0], [47.0, 140.0]):  # an i, an exclamation mark
+        assert not np.array_equal(strokes_to_image([*stem, np.array([dot])]), strokes_to_image(stem))
+    beside = np.array([[110.0, 40.0]])
+    assert np.array_equal(strokes_to_image([*stem, beside]), strokes_to_image(stem))
 
 
 @pytest.mark.parametrize("name", DESIGNS)

@@ -6,7 +6,7 @@ from mnist_demo.data import Dataset
 from mnist_demo.data.mnist import MNIST_FILES
 from mnist_demo.errors import DataError
 from mnist_demo.ui import Banner, Page, build_page
-from mnist_demo.ui.predict_api import PREDICT_PATH
+from mnist_demo.ui.predict_route import PREDICT_PATH
 from mnist_demo.ui.services import Services, datasets
 from mnist_demo.ui.services.datasets import Datasets, Loaded
 from tests.conftest import run_async

@@ -17,10 +17,10 @@ from mnist_demo.data.synthetic import design_strokes, synthetic_paths
 from mnist_demo.personalize.finetune import FinetuneSettings
 from mnist_demo.personalize.user_digits import MAX_BYTES, MAX_DIGITS, UserDigit, dump_user_digits, parse_user_digits
 from mnist_demo.ui import personalize_panel
+from mnist_demo.ui.model_events import ModelEvents
 from mnist_demo.ui.personalize_panel import PersonalizePanel
 from mnist_demo.ui.services import Services
 from mnist_demo.ui.services.jobs import NOTHING_LEARNED, PersonalizeJob
-from mnist_demo.ui.user_models import UserModels
 from tests.conftest import make_request
 
 CLIENT = "192.0.2.1"
@@ -29,7 +29,7 @@ REQUEST = make_request("a page")
 
 @pytest.fixture
 def panel(services: Services) -> PersonalizePanel:
-    return PersonalizePanel(services, UserModels(services))
+    return PersonalizePanel(services, ModelEvents(services))
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_finetuned_copy_becomes_a_model_of_the_session(panel: PersonalizePanel
     assert last["measured_steps"] == list(range(0, 151, 15)) and last["steps"] == 150
     assert len(last["held_out_predictions"]) == 4 and len(last["user_accuracy"]) == len(last["test_accuracy"]) == 11
     (held_out, _, _), (fitted, first, after), (test, accuracy, change) = last["table"]
-    assert (held_out, fitted) == ("Your digits, not shown to it", "All your digits")
+    assert (held_out, fitted) == ("Your digits, held out", "All your digits")
     assert first.endswith(" of 4") and after == "4 of 4"
     assert test == f"{panel.datasets.get().name}, test digits"
     assert accuracy.endswith("%") and re.fullmatch(r"[\d.]+% \([+-]\d+\.\d\d\)", change)
@@ -254,7 +254,7 @@ def test_stop_ends_a_finetuning_and_a_session_runs_one_at_a_time(
     assert refused["status"].startswith("You are training a model already") and refused["done"]
     waiting = finetune(panel, query, request=make_request("another page"))
     assert next(waiting)["status"].endswith("you are number 1 in the queue.")
-    panel.user_models.stop(REQUEST)
+    panel.model_events.stop(REQUEST)
     last = list(states)[-1]
     assert ": Stopped at step " in last["status"] and "time limit" not in last["status"]
     waiting.close()  # type: ignore[attr-defined]

@@ -10,12 +10,12 @@ from mnist_demo.data import Dataset
 from mnist_demo.data.pen_digits import PEN_DIGITS_FILE, PenDigit
 from mnist_demo.recipes import RECIPES
 from mnist_demo.ui import train_tab
+from mnist_demo.ui.model_events import ModelEvents
 from mnist_demo.ui.recipe_form import LABELS, parse_values, recipe_values
 from mnist_demo.ui.services import Services, datasets, jobs
 from mnist_demo.ui.services.datasets import Datasets, Loaded
 from mnist_demo.ui.services.jobs import NOTHING_LEARNED, TrainingJob
 from mnist_demo.ui.train_tab import DRAWING_STROKES, TrainTab
-from mnist_demo.ui.user_models import UserModels
 from tests.conftest import make_request
 
 REQUEST = make_request("a page")
@@ -24,7 +24,7 @@ STROKES: Any = [[(500, 100), (500, 900)]]
 
 @pytest.fixture
 def tab(services: Services) -> TrainTab:
-    return TrainTab(services, UserModels(services))
+    return TrainTab(services, ModelEvents(services))
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def pen_tab(synthetic: Dataset, tmp_path: Path) -> TrainTab:
     data = Datasets(tmp_path)
     data.loaded = Loaded(Dataset.create("few digits", synthetic.train[:50], synthetic.test[:50]))
     services = Services(data)
-    return TrainTab(services, UserModels(services))
+    return TrainTab(services, ModelEvents(services))
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def test_values_of_another_recipe_are_ignored(tab: TrainTab):
     states = tab.run(REQUEST, "mlp-512", STROKES, "softmax", *values.values())
     while not next(states)["curves"]["steps"]:
         pass
-    tab.user_models.stop(REQUEST)
+    tab.model_events.stop(REQUEST)
     last = list(states)[-1]
     assert last["runs"][0]["name"].startswith("mlp-512") and last["runs"][0]["changes"] == ""
 
@@ -225,7 +225,7 @@ def test_a_waiting_session_sees_its_position_and_can_leave_the_queue(tab: TrainT
     waiting, behind = run(tab), run(tab, request=make_request("behind"))
     assert next(waiting)["status"].endswith("you are number 1 in the queue.")
     assert next(behind)["status"].endswith("you are number 2 in the queue.")
-    tab.user_models.stop(REQUEST)
+    tab.model_events.stop(REQUEST)
     assert [state["status"] for state in waiting] == [NOTHING_LEARNED]
     assert next(behind)["status"].endswith("you are number 1 in the queue.")
     next(first)

@@ -15,6 +15,7 @@ function whenPresent(selector, act) {
 }
 
 function drawWithModel(key) {
+  document.dispatchEvent(new CustomEvent('collect', { detail: false })); // to see its predictions, not to label drawings
   openTab('draw');
   trigger('select', { key });
 }

@@ -199,7 +199,7 @@ canvas.addEventListener('pointerup', endStroke);
 canvas.addEventListener('pointercancel', endStroke);
 undoButton.addEventListener('click', undo);
 clearButton.addEventListener('click', clear);
-find('.why').addEventListener('click', () => document.getElementById('explanation').scrollIntoView());
+find('.why').addEventListener('click', () => document.querySelector('#prediction .side').scrollIntoView());
 find('.use-photo').addEventListener('click', () => {
   trigger('upload');
   whenPresent('#photo button', (button) => button.focus());
@@ -223,14 +223,14 @@ for (const [name, example] of Object.entries(props.examples)) {
 }
 
 // Show the answer above the pad on a phone, where the panel beside it is out of view.
-function showStrip({ label, note, digit, percentages, image, model }) {
+function showStrip({ label, note, digit, percentages, image, model, judged }) {
   if (!stripQuery.matches) return;
   setText(find('.strip .digit'), label);
   setText(find('.strip .note'), note);
   find('.why').hidden = !percentages.length;
   setText(find('.strip .model'), model && model !== props.model ? model : '');
-  const best = percentages.map((percentage, i) => [percentage, i]).slice(0, 10).sort(([a, first], [b, second]) => b - a || (second === digit) - (first === digit)).slice(0, 3);
-  showBars(find('.best'), best.map(([percentage]) => [percentage]), best.map(([, i]) => i));
+  const best = percentages.map((percentage, i) => [percentage, i]).slice(0, judged ? 11 : 10).sort(([a, first], [b, second]) => b - a || (second === digit) - (first === digit)).slice(0, 3);
+  showBars(find('.best'), best.map(([percentage]) => [percentage]), best.map(([, i]) => (i === 10 ? '?' : i)));
   drawPixels(pixels.getContext('2d'), image);
   setSource(find('.pixels'), pixels.toDataURL());
 }

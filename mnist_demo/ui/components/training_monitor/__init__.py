@@ -10,4 +10,4 @@ class TrainingMonitor(Component):
     for Draw.
     """
 
-    scripts = ("dom.js", "download.js", "chart.js", "script.js")
+    scripts = ("dom.js", "download.js", "line_chart.js", "script.js")

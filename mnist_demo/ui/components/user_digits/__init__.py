@@ -13,4 +13,4 @@ class UserDigitsPanel(Component):
     starts with `file_head`, and `max_digits` and `max_bytes` are its limits.
     """
 
-    scripts = ("dom.js", "strokes.js", "user_digits.js", "download.js", "chart.js", "script.js")
+    scripts = ("dom.js", "strokes.js", "user_digits.js", "download.js", "line_chart.js", "script.js")

@@ -2,7 +2,7 @@
 const TIMEOUT_MS = 15000; // without a response after which the page gives up
 const COPIES = 3; // of each digit that are enough
 const NOT_A_DIGIT = 10;
-const EMPTY_TABLE = ['Your digits, not shown to it', 'All your digits', 'Test digits'].map((name) => [name, '–', '–']);
+const EMPTY_TABLE = ['Your digits, held out', 'All your digits', 'Test digits'].map((name) => [name, '–', '–']);
 const drawChart = makeChart(find('.progress'), 'step 0');
 
 let progress = null; // of the running fine-tuning, or of the last one

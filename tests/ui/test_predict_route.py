@@ -7,7 +7,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from mnist_demo.ui.predict_api import LONG_BYTES, MAX_BATCH, PREDICT_PATH, predict_route
+from mnist_demo.ui.predict_route import LONG_BYTES, MAX_BATCH, PREDICT_PATH, predict_route
 from mnist_demo.ui.services.queues import WorkQueue
 from tests.conftest import run_async
 

@@ -19,7 +19,7 @@ from mnist_demo.ui.services.model_store import Session
 MAX_UPLOAD_BYTES = 4_000_000
 
 
-class UserModels:
+class ModelEvents:
     """Event handlers for the models of a session."""
 
     def __init__(self, services: Services):
