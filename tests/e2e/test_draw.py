@@ -295,7 +295,7 @@ RECORD_NOTES = """() => {
 
 @pytest.mark.parametrize(
     "names",
-    [("crossed 7", "flagged 1", "open 4"), pytest.param(("curly 2", "curly 9", "slashed 0"), marks=slow)],
+    [("crossed 7", "open 4"), pytest.param(("flagged 1", "curly 2", "curly 9", "slashed 0"), marks=slow)],
     ids=" ".join,
 )
 @keeps_page
@@ -307,7 +307,7 @@ def test_no_verdict_is_given_before_the_pen_has_rested(page: Page, names: tuple[
     draw_with_mouse(page, HEART)
     expect(page.locator(FINAL_PREDICTION)).to_have_text("Not a digit?")
     notes = page.evaluate("notes")
-    assert len(notes["moving"]) > 15
+    assert len(notes["moving"]) > 10
     guesses = notes["moving"] + notes["settled"]
     assert all(PERCENTAGE.match(note) for note in guesses if note) and any(guesses)
     note, rest = notes["judged"][-1]
