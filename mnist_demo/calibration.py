@@ -1,5 +1,7 @@
 """Calibration: temperature scaling of the probabilities, and the threshold that rejects non-digits."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from mnist_demo.errors import InputError
 
-FALSE_REJECT_RATE = 0.01  # share of the digits used for fitting that the threshold rejects
+FALSE_REJECT_RATE = 0.01  # share of a typical writer's digits that the threshold rejects
 
 
 @dataclass(frozen=True)
@@ -31,17 +33,29 @@ class Calibration:
         return (logits.double() / self.temperature).softmax(dim=-1)[..., :10].sum(dim=-1)
 
 
-def fit_calibration(logits: Tensor, labels: Tensor) -> Calibration:
+def fit_calibration(logits: Tensor, labels: Tensor, writers: Sequence[str]) -> Calibration:
     """Fit to logits (N, 10 or more) of digits that were not trained on, with labels int64 (N,) from 0 to 9.
 
-    The temperature, precise to 1%, minimizes the cross-entropy (C. Guo et al., "On calibration of modern neural
-    networks", 2017). The threshold rejects FALSE_REJECT_RATE of these digits.
+    `writers` names the writers of the first digits, which determine the threshold; the others may be MNIST's. The
+    temperature, precise to 1%, minimizes the cross-entropy (C. Guo et al., "On calibration of modern neural networks",
+    2017).
     """
     temperatures = torch.logspace(-1, 1, 463, dtype=torch.float64).tolist()  # 0.1 to 10
     losses = [cross_entropy(logits[:, :10].double() / temperature, labels).item() for temperature in temperatures]
     temperature = temperatures[losses.index(min(losses))]
-    scores = Calibration(temperature).scores(logits)
-    return Calibration(temperature, scores.quantile(FALSE_REJECT_RATE).item())
+    return Calibration(temperature, fit_threshold(Calibration(temperature).scores(logits[: len(writers)]), writers))
+
+
+def fit_threshold(scores: Tensor, writers: Sequence[str]) -> float:
+    """Return the threshold that rejects FALSE_REJECT_RATE of a writer's digits, on average over the writers.
+
+    `scores`, float64 (N,), are those of digits, and `writers` names each one's writer.
+    """
+    counts = Counter(writers)
+    weights = torch.tensor([1 / (counts[writer] * len(counts)) for writer in writers], dtype=torch.float64)
+    order = scores.argsort()
+    rejected = weights[order].cumsum(0)  # the mean share of digits with this score or a lower one
+    return scores[order][int((rejected < FALSE_REJECT_RATE + 1e-9).sum())].item()
 
 
 def expected_calibration_error(probabilities: Tensor, labels: Tensor, bins: int = 15) -> float:

@@ -16,8 +16,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from mnist_demo.calibration import Calibration
-from mnist_demo.data import Dataset
-from mnist_demo.data.pen_digits import CREDIT
+from mnist_demo.data import Dataset, pen_digits, unipen
 from mnist_demo.devices import hardware_name
 from mnist_demo.errors import CheckpointError
 from mnist_demo.evaluation import EpochResult, Evaluation
@@ -65,6 +64,7 @@ def build_metadata(
     recipe: Recipe, data: Dataset, last: Progress, epochs: list[EpochResult], tested: Evaluation, device: str, seed: int
 ) -> Metadata:
     """Return the metadata of a training on this machine: its `last` progress, and how the model `tested` after it."""
+    credits = {pen_digits.CREDIT: recipe.pen_digit_writers, unipen.CREDIT: recipe.unipen_writers}
     return Metadata(
         recipe=recipe,
         data_source=data.name,
@@ -80,7 +80,7 @@ def build_metadata(
         device=device,
         threads=torch.get_num_threads(),
         hardware=hardware_name(device),
-        credit=CREDIT if recipe.pen_digit_writers else "",
+        credit="; ".join(credit for credit, is_used in credits.items() if is_used),
     )
 
 

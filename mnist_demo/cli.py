@@ -16,8 +16,7 @@ from mnist_demo.checkpoints import CHECKPOINT_FOLDER, find_checkpoint, list_chec
 from mnist_demo.classifier import DEFAULT_MODEL, Classifier, Prediction
 from mnist_demo.data import Dataset
 from mnist_demo.data.mnist import DATA_FOLDER, download_mnist, load_mnist, missing_files
-from mnist_demo.data.pen_digits import PenDigit, load_pen_digits
-from mnist_demo.data.sketch_dataset import create_sketch_dataset
+from mnist_demo.data.sketch_dataset import PenStrokes, create_sketch_dataset, load_pen_strokes
 from mnist_demo.data.synthetic import synthetic_dataset
 from mnist_demo.devices import default_device
 from mnist_demo.errors import DemoError, InputError
@@ -99,16 +98,16 @@ def run_train(
         raise InputError("--seeds saves nothing, so it cannot be combined with --out.")
     recipe = find_recipe(recipe_name).change(epochs=epochs, batch_size=batch_size, lr=lr)
     # Small files first: if one is missing, the user should not have to wait for MNIST or the training.
-    pen_digits: list[PenDigit] = []
+    strokes = PenStrokes([], [])
     if recipe.pen_digit_writers:
         if data == "synthetic":
-            raise InputError(f"Recipe {recipe.name!r} learns pen digits too: --data must name a folder that has them.")
-        pen_digits = load_pen_digits(Path(data))
+            raise InputError(f"Recipe {recipe.name!r} learns pen strokes too: --data must name a folder that has them.")
+        strokes = load_pen_strokes(Path(data), recipe)
     borrowed = load_metadata(find_checkpoint(recipe.calibration_from)).calibration if recipe.calibration_from else None
     dataset = load_data(data)
     if recipe.pen_digit_writers:
-        dataset = create_sketch_dataset(dataset, pen_digits, recipe.pen_digit_writers)
-    run = TrainingRun(recipe, dataset, seed, chosen_device, pen_digits, borrowed)
+        dataset = create_sketch_dataset(dataset, strokes.training)
+    run = TrainingRun(recipe, dataset, seed, chosen_device, strokes.held_out, borrowed)
     raise Exit(train_seeds(run, seeds) if seeds else train_and_save(run, out, log))
 
 

@@ -11,6 +11,7 @@ from mnist_demo.data.augment import Affine, Elastic
 from mnist_demo.errors import InputError, describe_value
 from mnist_demo.models import MODELS, build_model
 
+UNIPEN_WRITERS = {"": "none", "all": "all", "training": "all but a fifth, held out to judge"}
 OPTIMIZERS: dict[str, type[optim.Optimizer]] = {"SGD": optim.SGD, "Adam": optim.Adam, "AdamW": optim.AdamW}
 
 
@@ -36,6 +37,7 @@ class Recipe:
     resample_each_epoch: bool = True  # draw new random transforms for each epoch, else once
     keep_originals: bool = True  # train on the digits and their augmented copies, else on the copies alone
     pen_digit_writers: int = 0  # also train on non-digits and on the pen digits of writers 1 to this number
+    unipen_writers: str = ""  # a key of UNIPEN_WRITERS: whose drawings of UNIPEN and UJI to train on too
     calibration_from: str = ""  # recipe whose checkpoint's calibration is used, if no writer is held out to fit it
     validation_size: int = 0  # hold out this many last training digits; keep the epoch with the best accuracy on them
     fine_tune: "Recipe | None" = None  # train with this recipe afterwards
@@ -44,7 +46,8 @@ class Recipe:
     reported_result: str = field(default="", compare=False)  # the result that the tutorial reports
 
     def __post_init__(self) -> None:
-        for name, choices in (("network", MODELS), ("optimizer", OPTIMIZERS)):
+        registries = {"network": MODELS, "optimizer": OPTIMIZERS, "unipen_writers": UNIPEN_WRITERS}
+        for name, choices in registries.items():
             if getattr(self, name) not in choices:
                 raise InputError(f"Unknown {name} {getattr(self, name)!r}; choose from: {'; '.join(choices)}.")
         for name, minimum in (("batch_size", 1), ("epochs", 1), ("validation_size", 0), ("pen_digit_writers", 0)):
@@ -101,15 +104,15 @@ AUGMENTATIONS: dict[str, tuple[Affine | Elastic, ...]] = {
 }
 
 
-def _sketch(name: str, **data: Any) -> Recipe:
+def _sketch(name: str, epochs: tuple[int, int] = (24, 4), **data: Any) -> Recipe:
     """Return our own recipe: many epochs at a high learning rate, then a few at a low one with averaged weights."""
     recipe = Recipe(
-        name, "conv3 16-32-64-64-128-128, linear", "SGD", lr=0.15, momentum=0.9, batch_size=128, epochs=24,
+        name, "conv3 16-32-64-64-128-128, linear", "SGD", lr=0.15, momentum=0.9, batch_size=128, epochs=epochs[0],
         drop_last=True, weight_decay=5e-4, one_cycle=True, label_smoothing=0.05, bfloat16=True,
         augmentation=_HANDWRITING, keep_originals=False, source="ours", **data,
     )  # fmt: skip
     weaker = Affine(degrees=6, translate=0.03, scale=(0.94, 1.06), scale_apart=True, shear=0.1), Elastic(pixels=0.4)
-    fine_tune = dataclasses.replace(recipe, epochs=4, lr=0.01, ema_decay=0.999, augmentation=weaker)
+    fine_tune = dataclasses.replace(recipe, epochs=epochs[1], lr=0.01, ema_decay=0.999, augmentation=weaker)
     return dataclasses.replace(recipe, fine_tune=fine_tune)
 
 
@@ -118,6 +121,7 @@ RECIPES: dict[str, Recipe] = {
     for recipe in (
         _sketch("sketch", pen_digit_writers=30, calibration_from="sketch-24"),
         _sketch("sketch-24", pen_digit_writers=24, validation_size=5_000),
+        _sketch("sketch-dev", epochs=(13, 3), pen_digit_writers=24, unipen_writers="training", validation_size=5_000),
         # 99% after one epoch; docs/performance.md compares the alternatives.
         Recipe("fast", "cosine6 16, conv3 32, 256", "Adam", lr=0.03, one_cycle=True, label_smoothing=0.1,
                bfloat16=True, batch_size=250, epochs=1, source="ours"),

@@ -9,7 +9,7 @@ from torch import nn
 from mnist_demo.checkpoints import Metadata
 from mnist_demo.evaluation import Evaluation
 from mnist_demo.models import CosineConv, Dropout, count_parameters
-from mnist_demo.recipes import Recipe
+from mnist_demo.recipes import UNIPEN_WRITERS, Recipe
 
 _LAYER_NAMES: dict[type[nn.Module], str] = {
     nn.ReLU: "ReLU", nn.Sigmoid: "sigmoid", nn.MaxPool2d: "max pooling", nn.BatchNorm1d: "batch norm",
@@ -43,6 +43,8 @@ def describe_training(recipe: Recipe) -> str:
         parts.append(f"{'plus copies ' if recipe.keep_originals else ''}augmented {times}")
     if recipe.pen_digit_writers:
         parts.append(f"plus pen digits of {recipe.pen_digit_writers} writers")
+    if recipe.unipen_writers:
+        parts.append(f"UNIPEN and UJI, writers: {UNIPEN_WRITERS[recipe.unipen_writers]}")
     if recipe.validation_size:
         parts.append(f"best epoch on {recipe.validation_size:,} validation digits")
     if tuning := recipe.fine_tune:

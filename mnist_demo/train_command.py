@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, median, pstdev
 
-import torch
 from torch import nn
 from tqdm import tqdm
 
@@ -23,9 +22,9 @@ from mnist_demo.checkpoints import (
     check_writable,
     save_checkpoint,
 )
-from mnist_demo.data import Dataset
-from mnist_demo.data.pen_digits import PenDigit
-from mnist_demo.data.sketch_dataset import held_out_pen_digits
+from mnist_demo.data import Dataset, concatenate
+from mnist_demo.data.sketch_dataset import render_digits
+from mnist_demo.data.unipen import Drawing
 from mnist_demo.devices import hardware_name
 from mnist_demo.errors import CheckpointError, InputError
 from mnist_demo.evaluation import EpochResult, compute_logits, evaluate
@@ -43,7 +42,7 @@ class TrainingRun:
     data: Dataset
     seed: int
     device: str
-    pen_digits: list[PenDigit]  # empty unless the recipe uses them
+    held_out: list[Drawing]  # by writers that the recipe does not train on
     borrowed: Calibration | None  # of the checkpoint that `recipe.calibration_from` names
 
     @property
@@ -69,12 +68,11 @@ class TrainingRun:
         if recipe.calibration_from:
             unchanged = finished and recipe == find_recipe(recipe.name)
             return self.borrowed if self.borrowed and unchanged else Calibration()
-        if not recipe.pen_digit_writers:
+        if not self.held_out:
             return Calibration()
-        pen_digits = held_out_pen_digits(self.pen_digits, recipe.pen_digit_writers)
-        held_out = (pen_digits, split_validation(self.data.train, recipe)[1])
-        logits = torch.cat([compute_logits(model, digits) for digits in held_out])
-        return fit_calibration(logits, torch.cat([digits.labels for digits in held_out]))
+        digits, writers = render_digits(self.held_out)
+        held_out = concatenate([digits, split_validation(self.data.train, recipe)[1]])
+        return fit_calibration(compute_logits(model, held_out), held_out.labels, writers)
 
 
 def train_and_save(run: TrainingRun, out: Path | None, log: int | None) -> int:

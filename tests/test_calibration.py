@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mnist_demo.calibration import Calibration, expected_calibration_error, fit_calibration
+from mnist_demo.calibration import Calibration, expected_calibration_error, fit_calibration, fit_threshold
 
 
 def overconfident(count: int = 4000) -> tuple[torch.Tensor, torch.Tensor]:
@@ -14,17 +14,24 @@ def overconfident(count: int = 4000) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_the_temperature_corrects_overconfidence():
     logits, labels = overconfident()
-    calibration = fit_calibration(logits, labels)
+    calibration = fit_calibration(logits, labels, ["one"] * len(labels))
     assert calibration.temperature == pytest.approx(3, rel=0.05)
     assert expected_calibration_error(Calibration().probabilities(logits), labels) > 0.2
     assert expected_calibration_error(calibration.probabilities(logits), labels) < 0.03
 
 
-def test_the_threshold_rejects_one_percent_of_the_digits():
+def test_the_threshold_rejects_one_percent_of_the_digits_that_have_a_writer():
     logits, labels = overconfident()
-    calibration = fit_calibration(logits, labels)
-    rejected = calibration.scores(logits) < calibration.threshold
-    assert rejected.sum() == 40
+    calibration = fit_calibration(logits, labels, ["one"] * 2000)
+    rejected = calibration.scores(logits[:2000]) < calibration.threshold
+    assert rejected.sum() == 20
+
+
+def test_each_writer_counts_alike_however_much_they_wrote():
+    # The first writer's 900 digits have low scores. A digit of the second, who wrote 100, counts nine times as much.
+    scores = torch.cat([torch.linspace(0, 0.5, 900), torch.linspace(0.5, 1, 100)]).double()
+    threshold = fit_threshold(scores, ["one"] * 900 + ["two"] * 100)
+    assert (scores < threshold).sum() == 18  # 2% of one writer's, none of the other's
 
 
 def test_with_ten_logits_every_score_is_one():

@@ -17,7 +17,6 @@ from mnist_demo import checkpoints, cli, train_command
 from mnist_demo.calibration import Calibration
 from mnist_demo.checkpoints import load_metadata
 from mnist_demo.data import Dataset
-from mnist_demo.data.pen_digits import PenDigit
 from mnist_demo.errors import CheckpointError
 from mnist_demo.recipes import RECIPES
 from tests.conftest import ROOT, draw_photo
@@ -94,12 +93,12 @@ def test_train_saves_a_model_that_evaluate_and_predict_use(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_pen_digits")
 def test_calibration_is_fitted_to_held_out_writers_and_borrowed_by_the_recipe_that_names_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_pen_digits: list[PenDigit], synthetic: Dataset
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synthetic: Dataset
 ):
     monkeypatch.setattr(checkpoints, "CHECKPOINT_FOLDER", tmp_path)
     monkeypatch.setattr(train_command, "CHECKPOINT_FOLDER", tmp_path)
-    monkeypatch.setattr(cli, "load_pen_digits", lambda folder: few_pen_digits)
     monkeypatch.setattr(cli, "load_data", lambda where: synthetic)
     for name, validation in (("sketch-24", 50), ("sketch", 0)):
         short = dataclasses.replace(RECIPES[name], epochs=1, fine_tune=None, validation_size=validation)
@@ -111,15 +110,18 @@ def test_calibration_is_fitted_to_held_out_writers_and_borrowed_by_the_recipe_th
     assert fitted == borrowed != Calibration() == other
 
 
-def test_sketch_reports_missing_pen_digits_or_calibration_before_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, few_pen_digits: list[PenDigit]
-):
+def test_sketch_reports_missing_pen_strokes_before_training(tmp_path: Path, capsys: pytest.CaptureFixture):
     assert cli.main(["train", "sketch", "--data", "synthetic"]) == 1
     assert "--data must name a folder that has them" in capsys.readouterr().err
     assert cli.main(["train", "sketch", "--data", str(tmp_path)]) == 1
     assert "lacks pendigits" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("few_pen_digits")
+def test_sketch_reports_missing_calibration_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
     monkeypatch.setattr(checkpoints, "CHECKPOINT_FOLDER", tmp_path)
-    monkeypatch.setattr(cli, "load_pen_digits", lambda folder: few_pen_digits)
     monkeypatch.setattr(cli, "load_data", lambda where: pytest.fail("loaded MNIST first"))
     assert cli.main(["train", "sketch", "--data", str(tmp_path)]) == 1
     assert "There is no checkpoint 'sketch-24'" in capsys.readouterr().err

@@ -71,5 +71,5 @@ def test_a_recipe_name_of_another_type_raises_an_error(name: Any):
 
 
 def test_an_unknown_recipe_raises_an_error_with_the_choices():
-    with pytest.raises(InputError, match="Unknown recipe 'cn'; choose from sketch, sketch-24, fast, softmax,"):
+    with pytest.raises(InputError, match="Unknown recipe 'cn'; choose from sketch, sketch-24, sketch-dev, fast,"):
         find_recipe("cn")

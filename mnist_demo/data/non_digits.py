@@ -6,6 +6,7 @@ Letters that look like a digit (o, l, z, s, b, g, q and others) are left out.
 import numpy as np
 
 from mnist_demo.data.synthetic import DRAWINGS, Design, smooth_curve
+from mnist_demo.preprocess.strokes import resample
 
 SYMBOLS: dict[str, Design] = DRAWINGS["symbols"]
 LETTERS: dict[str, Design] = DRAWINGS["letters"]
@@ -55,8 +56,11 @@ def scribble(rng: np.random.Generator) -> list[np.ndarray]:
     return [smooth_curve(list(points))]
 
 
-def side_by_side(digits: list[list[np.ndarray]], rng: np.random.Generator) -> list[np.ndarray]:
-    """Place digits, given as paths, in a row like a written number: of similar height and without overlap."""
+def side_by_side(digits: list[list[np.ndarray]], rng: np.random.Generator, overlap: float = 0) -> list[np.ndarray]:
+    """Place digits, given as paths, in a row like a written number: of similar height.
+
+    The gaps between them are up to 60 units wide, or the digits overlap by up to `overlap` units.
+    """
     row: list[np.ndarray] = []
     right = 0.0
     for paths in digits:
@@ -65,5 +69,24 @@ def side_by_side(digits: list[list[np.ndarray]], rng: np.random.Generator) -> li
         scale = 100 / max(height, width / 2, 1e-9) * rng.uniform(0.75, 1.1)
         offset = np.array([right, rng.normal(0, 6)])
         row += [(path - low) * scale + offset for path in paths]
-        right += width * scale + rng.uniform(0, 60)
+        right += width * scale + rng.uniform(-overlap, 60)
     return row
+
+
+def with_minus_sign(paths: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
+    """Place a short horizontal stroke to the left of a digit, given as paths on the 100-unit field."""
+    right, height = -rng.uniform(8, 40), rng.uniform(40, 65)
+    dash = np.array([[right - rng.uniform(20, 45), height + rng.normal(0, 4)], [right, height + rng.normal(0, 4)]])
+    return [dash, *paths]
+
+
+def cut_in_half(paths: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
+    """Keep the upper or the lower half of a drawing on the 100-unit field, 40 to 60 units high."""
+    height, is_upper = rng.uniform(40, 60), rng.random() < 0.5
+    pieces = []
+    for path in paths:
+        dense = resample(path, 1.0)
+        kept = (dense[:, 1] < height) == is_upper
+        bounds = np.flatnonzero(np.diff(kept)) + 1
+        pieces += [part for part, keep in zip(np.split(dense, bounds), np.split(kept, bounds), strict=True) if keep[0]]
+    return pieces or paths

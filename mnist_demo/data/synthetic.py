@@ -22,6 +22,7 @@ Design = list[list[list[int]]]  # strokes of (x, y)
 
 DRAWINGS: dict[str, dict] = json.loads(Path(__file__).with_name("designs.json").read_text(encoding="utf-8"))
 DESIGNS: dict[str, tuple[int, Design]] = DRAWINGS["digits"]  # digit and strokes by name
+RARE_DESIGNS: dict[str, tuple[int, Design]] = DRAWINGS["rare_digits"]  # only for training on people's strokes
 
 
 def smooth_curve(points: Sequence[Sequence[float] | np.ndarray]) -> np.ndarray:
@@ -77,15 +78,16 @@ def synthetic_digits(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return images, labels
 
 
-def synthetic_paths(digit: int, rng: np.random.Generator) -> list[np.ndarray]:
+def synthetic_paths(digit: int, rng: np.random.Generator, *, with_rare: bool = False) -> list[np.ndarray]:
     """Choose a random design of a digit 0 to 9 and return it as paths on the 100-unit field."""
-    designs = _design_paths(digit)
+    designs = _design_paths(digit, with_rare)
     return designs[rng.integers(len(designs))]
 
 
 @cache
-def _design_paths(digit: int) -> list[list[np.ndarray]]:
-    return [[smooth_curve(stroke) for stroke in strokes] for label, strokes in DESIGNS.values() if label == digit]
+def _design_paths(digit: int, with_rare: bool) -> list[list[np.ndarray]]:
+    designs = [*DESIGNS.values(), *(RARE_DESIGNS.values() if with_rare else ())]
+    return [[smooth_curve(stroke) for stroke in strokes] for label, strokes in designs if label == digit]
 
 
 def render_paths(paths: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:

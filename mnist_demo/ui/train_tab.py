@@ -29,10 +29,10 @@ from mnist_demo.ui.services.result_cache import NotReady, Report
 
 DEFAULT_RECIPE = "fast"
 START = "▶ Train"
-DRAWING_STROKES = "Drawing the pen strokes of the training set, about 20 s…"
-NO_PEN_DIGITS = (
-    "This recipe also trains on UCI's pen digits, which are not in the data folder; docs/accuracy.md says where to get "
-    "them. Its trained model is in Draw and Browse."
+DRAWING_STROKES = "Drawing the pen strokes of the training set, 20 s to 2 minutes…"
+NO_STROKES = (
+    "This recipe also trains on people's pen strokes, which are not in the data folder; docs/pen_strokes.md says where "
+    "to get them. Its trained model is in Draw and Browse."
 )
 
 
@@ -94,11 +94,11 @@ class TrainTab:
 
     def choices(self) -> list[tuple[str, str]]:
         """Return labels and names of the recipes; a label says if the recipe's data are missing."""
-        return [(f"{name} (needs the pen digits)" if self._missing_data(name) else name, name) for name in RECIPES]
+        return [(f"{name} (needs pen strokes)" if self._missing_data(name) else name, name) for name in RECIPES]
 
     def _missing_data(self, name: str) -> str:
         """Return why a recipe cannot be trained here; empty if it can."""
-        return NO_PEN_DIGITS if RECIPES[name].pen_digit_writers and not self.datasets.has_pen_digits else ""
+        return "" if self.datasets.has_pen_strokes(RECIPES[name]) else NO_STROKES
 
     @user_errors
     def load(self) -> Iterator[str]:
@@ -174,9 +174,9 @@ class TrainTab:
         """Return what the recipe trains on; yield the status while its pen strokes are drawn."""
 
         def create(report: Report) -> Dataset:
-            return create_sketch_dataset(mnist, self.datasets.load_pen_digits(), recipe.pen_digit_writers)
+            return create_sketch_dataset(mnist, self.datasets.load_pen_strokes(recipe))
 
-        key = f"{recipe.pen_digit_writers} {mnist.checksum}"
+        key = f"{recipe.pen_digit_writers} {recipe.unipen_writers} {mnist.checksum}"
         while recipe.pen_digit_writers and not session.stop.is_set():
             try:
                 return self.results.get(self, key, create, DRAWING_STROKES, session.client)

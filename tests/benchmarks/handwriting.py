@@ -1,15 +1,16 @@
 """Measure accuracy on people's handwriting: python -m tests.benchmarks.handwriting [--data DIR] [--mistakes IMAGE]
 
 Print a table of results and targets, and exit with 1 if a target is missed. Takes about three minutes on two cores.
-`sketch-24` is not trained on writers 25 to 30 of UCI's pen digits. They were used only to choose its recipe. MNIST's
-test set was used only at the end.
+`sketch-24` and `sketch-dev` are not trained on writers 25 to 30 of UCI's pen digits, nor `sketch-dev` on a fifth of the
+writers of UNIPEN and UJI. These were used only to choose recipes. MNIST's test set was used only at the end.
 """
 
 import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,9 +20,10 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from mnist_demo import Classifier, Dataset, evaluate, load_mnist
-from mnist_demo.calibration import FALSE_REJECT_RATE, expected_calibration_error
+from mnist_demo import RECIPES, Classifier, Dataset, evaluate, load_mnist
+from mnist_demo.calibration import FALSE_REJECT_RATE, expected_calibration_error, fit_threshold
 from mnist_demo.checkpoints import find_checkpoint
+from mnist_demo.classifier import Prediction
 from mnist_demo.data.mnist import DATA_FOLDER
 from mnist_demo.data.non_digits import (
     LETTERS,
@@ -33,8 +35,9 @@ from mnist_demo.data.non_digits import (
     stick_figure,
 )
 from mnist_demo.data.pen_digits import PenDigit, load_pen_digits
-from mnist_demo.data.sketch_dataset import HANDWRITING_WARP, fit_to_field
+from mnist_demo.data.sketch_dataset import HANDWRITING_WARP, fit_to_field, is_digit, is_non_digit, load_pen_strokes
 from mnist_demo.data.synthetic import warp_paths
+from mnist_demo.data.unipen import Drawing
 from mnist_demo.evaluation import compute_logits
 from mnist_demo.preprocess.strokes import IMAGE_SIZE, resample
 from mnist_demo.reports import format_percent
@@ -43,6 +46,7 @@ from tests.benchmarks.rows import Row, at_least, at_most, for_information, print
 
 SEEDS = Path(__file__).parent / "seeds"  # `sketch`, trained with other seeds
 PAD_SIZE = 400  # pixels of the side of a pad on a screen
+Read = tuple[Drawing, Prediction]
 
 
 def main() -> int:
@@ -56,8 +60,13 @@ def main() -> int:
     if options.mistakes:
         draw_mistakes(pen_digits, mnist).save(options.mistakes)
         return 0
+    classifier = Classifier.load("sketch-dev")
+    held_out = load_pen_strokes(folder, RECIPES["sketch-dev"]).held_out
+    read = [(drawing, classifier.predict_strokes(drawing.paths)) for drawing in held_out]
     rows = (
         *accuracy_on_pen_digits(pen_digits),
+        *accuracy_on_held_out_writers(read),
+        *rejection_by_writer(read),
         *accuracy_on_mnist(mnist),
         *accuracy_on_photos(pen_digits),
         *consistency(pen_digits),
@@ -69,9 +78,60 @@ def main() -> int:
 
 
 def accuracy_on_pen_digits(pen_digits: list[PenDigit]) -> Iterator[Row]:
-    classifier = Classifier.load("sketch-24")
-    correct = [classifier.predict_strokes(one.paths).digit == one.digit for one in pen_digits]
-    yield at_least("`sketch-24`, writers 25-30", mean(correct), 0.993)
+    for name, target in (("sketch-24", 0.993), ("sketch-dev", 0.995)):
+        classifier = Classifier.load(name)
+        correct = [classifier.predict_strokes(one.paths).digit == one.digit for one in pen_digits]
+        yield at_least(f"`{name}`, writers 25-30", mean(correct), target)
+
+
+def accuracy_on_held_out_writers(read: Sequence[Read]) -> Iterator[Row]:
+    """Yield the accuracy on the digits of people that `sketch-dev` was not trained on."""
+    digits = [(one, prediction) for one, prediction in read if is_digit(one) and one.donor != "uci"]
+    correct = {one: prediction.digit == int(one.label) for one, prediction in digits}
+    unipen, uji = ([one for one in correct if (one.donor == "uji") == is_uji] for is_uji in (False, True))
+    by_writer = [mean(correct[one] for one in some) for some in group(unipen, "writer")]
+    what = f"`sketch-dev`, UNIPEN's {len(by_writer)} held-out writers ({len(unipen):,} digits), mean of writers"
+    yield at_least(what, mean(by_writer), 0.994)
+    zeros = [correct[one] for one in unipen if one.label == "0" and len(one.paths) == 2]
+    yield at_least(f"the same, their {len(zeros)} zeros of two strokes", mean(zeros), 0.99)
+    what = f"`sketch-dev`, UJI's {len(group(uji, 'writer'))} held-out writers ({len(uji)} digits)"
+    yield at_least(what, mean(correct[one] for one in uji), 0.998)
+    probabilities = torch.tensor([prediction.probabilities for _, prediction in digits])
+    labels = torch.tensor([int(one.label) for one, _ in digits])
+    error = expected_calibration_error(probabilities, labels)
+    yield at_most("their expected calibration error, 15 bins", error, 0.005)
+
+
+def rejection_by_writer(read: Sequence[Read]) -> Iterator[Row]:
+    """Yield how many of the held-out people's digits and non-digits are rejected.
+
+    The threshold for one half of the writers is fitted to the digits of the other half.
+    """
+    writers = sorted({one.writer for one, _ in read})
+    rejected: dict[Drawing, bool] = {}
+    for judged, fitted in ((writers[::2], writers[1::2]), (writers[1::2], writers[::2])):
+        known = [(p.digit_probability, one.writer) for one, p in read if one.writer in fitted and is_digit(one)]
+        scores, names = zip(*known, strict=True)
+        threshold = fit_threshold(torch.tensor(scores, dtype=torch.float64), names)
+        rejected |= {one: p.digit_probability < threshold for one, p in read if one.writer in judged}
+    by_writer = [mean(rejected[one] for one in some) for some in group(filter(is_digit, rejected), "writer")]
+    yield at_most("held-out writers' digits that are rejected, mean of writers", mean(by_writer), 0.012)
+    yield at_most("the same, the worst writer", max(by_writer), 0.08)
+    for kind, is_letter, target in (("letters", True, 0.97), ("symbols", False, 0.96)):
+        drawings = [one for one in rejected if is_non_digit(one) and one.label.isalpha() == is_letter]
+        by_label = {some[0].label: mean(rejected[one] for one in some) for some in group(drawings, "label")}
+        worst = sorted(by_label, key=by_label.__getitem__)[:6]
+        fewest = " ".join(f"{label} {100 * by_label[label]:.0f}" for label in worst)
+        what = f"their {len(drawings):,} {kind} that look like no digit, rejected (fewest: {fewest})"
+        yield at_least(what, mean(rejected[one] for one in drawings), target)
+
+
+def group(drawings: Iterable[Drawing], field: str) -> list[list[Drawing]]:
+    """Return the drawings in lists of those with the same value of a field."""
+    groups: dict[str, list[Drawing]] = defaultdict(list)
+    for drawing in drawings:
+        groups[getattr(drawing, field)].append(drawing)
+    return list(groups.values())
 
 
 def accuracy_on_mnist(mnist: Dataset) -> Iterator[Row]:

@@ -1,34 +1,87 @@
+from collections import Counter
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from mnist_demo.data import MULTIPLE_DIGITS, NOT_A_DIGIT, Dataset, sketch_dataset
-from mnist_demo.data.pen_digits import PenDigit
+from mnist_demo.data.pen_digits import PEN_DIGITS_FILE, PenDigit
 from mnist_demo.data.sketch_dataset import (
     create_sketch_dataset,
     degrade_sampling,
+    draw_parts,
     fit_to_field,
-    held_out_pen_digits,
+    has_pen_strokes,
+    load_pen_strokes,
+    render_digits,
     render_non_digits,
+    sample_per_writer,
 )
+from mnist_demo.data.unipen import STROKES_FOLDER, Drawing
+from mnist_demo.recipes import RECIPES
 
 
-def test_the_training_set_contains_drawn_images_before_mnist(synthetic: Dataset, few_pen_digits: list[PenDigit]):
-    data = create_sketch_dataset(synthetic, few_pen_digits, writers=24)
+@pytest.fixture
+def drawings(few_pen_digits: list[PenDigit]) -> list[Drawing]:
+    """Digits of three writers, and an A, an l, a plus and a 71 of a fourth."""
+    stroke = np.array([[0.0, 0.0], [5.0, 9.0], [10.0, 0.0]])
+    others = [Drawing(label, "w", "donor", [stroke, stroke + 12]) for label in ("A", "l", "+", "71")]
+    return load_pen_strokes(Path(), RECIPES["sketch"]).training + others
+
+
+def test_the_training_set_contains_drawn_images_before_mnist(synthetic: Dataset, drawings: list[Drawing]):
+    data = create_sketch_dataset(synthetic, drawings)
     drawn = len(data.train) - len(synthetic.train)
-    assert drawn == 20 * (1 + sketch_dataset.WARPED_COPIES) + 3 * 20
+    assert drawn == 30 * (1 + sketch_dataset.WARPED_COPIES) + 4 * 20 + 3
     assert torch.equal(data.train.images[drawn:], synthetic.train.images) and data.test is synthetic.test
-    assert data.train.labels.bincount().tolist()[NOT_A_DIGIT:] == [20, 20]
+    assert data.train.labels.bincount().tolist()[NOT_A_DIGIT:] == [20 + 20 + 2, 20 + 1]
 
 
-def test_held_out_writers_are_not_in_the_training_set(synthetic: Dataset, few_pen_digits: list[PenDigit]):
-    one, other = (create_sketch_dataset(synthetic, some, writers=24) for some in (few_pen_digits, few_pen_digits[:20]))
-    assert one.checksum == other.checksum
-    assert len(held_out_pen_digits(few_pen_digits, 24)) == 10
+def test_each_image_names_its_part_and_twins_of_digits_are_left_out(drawings: list[Drawing]):
+    images, parts = draw_parts(drawings)
+    counts = {"digits": 30, "warped digits": 60, "letters and symbols": 2, "numbers": 1}
+    counts |= dict.fromkeys(("synthetic digits", "non-digits", "halves", "rows"), 20)
+    assert Counter(parts) == counts and len(images) == len(parts)
+    digits = torch.tensor([part in ("digits", "warped digits", "synthetic digits") for part in parts])
+    assert torch.equal(images.labels < NOT_A_DIGIT, digits)
 
 
-def test_the_same_seed_gives_the_same_dataset(synthetic: Dataset, few_pen_digits: list[PenDigit]):
-    one, same, other = (create_sketch_dataset(synthetic, few_pen_digits, 30, seed=seed).checksum for seed in (1, 1, 2))
+def test_zeros_of_two_strokes_are_copied_more_often(few_pen_digits: list[PenDigit]):
+    ring = np.array([[5.0, 0.0], [0.0, 5.0], [5.0, 9.0], [9.0, 5.0], [5.0, 0.0]])
+    slashed = Drawing("0", "w", "donor", [ring, np.array([[9.0, -1.0], [0.0, 10.0]])])
+    drawings = load_pen_strokes(Path(), RECIPES["sketch"]).training
+    assert Counter(draw_parts([*drawings, slashed])[1])["warped digits"] == 60 + sketch_dataset.SLASHED_ZERO_COPIES
+
+
+@pytest.mark.usefixtures("few_pen_digits")
+def test_writers_are_split_as_the_recipe_says(monkeypatch: pytest.MonkeyPatch):
+    unipen = [Drawing("5", f"a-{n}", "a", [np.zeros((2, 2))]) for n in range(5)]
+    monkeypatch.setattr(sketch_dataset, "load_drawings", lambda folder: unipen)
+    for name, held_out in (("sketch", set()), ("sketch-24", {"uci-30"}), ("sketch-dev", {"uci-30", "a-2"})):
+        strokes = load_pen_strokes(Path(), RECIPES[name])
+        assert {one.writer for one in strokes.held_out} == held_out
+        assert not held_out & {one.writer for one in strokes.training}
+    digits, writers = render_digits(strokes.held_out)
+    assert writers == ["uci-30"] * 10 + ["a-2"] and digits.labels.tolist() == [*range(10), 5]
+
+
+def test_a_writer_gives_at_most_so_many_drawings_evenly_over_the_labels():
+    drawings = [Drawing(label, writer, "a", []) for writer in ("x", "y") for label in "1" * 50 + "2" * 3]
+    chosen = Counter((one.writer, one.label) for one in sample_per_writer(drawings, 10, np.random.default_rng(0)))
+    assert chosen == {("x", "1"): 7, ("x", "2"): 3, ("y", "1"): 7, ("y", "2"): 3}
+
+
+def test_the_data_folder_has_what_a_recipe_needs(tmp_path: Path):
+    (tmp_path / PEN_DIGITS_FILE).parent.mkdir()
+    (tmp_path / PEN_DIGITS_FILE).touch()
+    assert has_pen_strokes(tmp_path, RECIPES["sketch"]) and not has_pen_strokes(tmp_path, RECIPES["sketch-dev"])
+    (tmp_path / STROKES_FOLDER).mkdir()
+    assert has_pen_strokes(tmp_path, RECIPES["sketch-dev"]) and not has_pen_strokes(tmp_path / "new", RECIPES["sketch"])
+
+
+def test_the_same_seed_gives_the_same_dataset(synthetic: Dataset, drawings: list[Drawing]):
+    one, same, other = (create_sketch_dataset(synthetic, drawings, seed=seed).checksum for seed in (1, 1, 2))
     assert one == same != other
 
 

@@ -12,7 +12,7 @@ from mnist_demo.recipes import RECIPES
 from mnist_demo.ui import train_tab
 from mnist_demo.ui.model_events import ModelEvents
 from mnist_demo.ui.recipe_form import LABELS, parse_values, recipe_values
-from mnist_demo.ui.services import Services, datasets, jobs
+from mnist_demo.ui.services import Services, jobs
 from mnist_demo.ui.services.datasets import Datasets, Loaded
 from mnist_demo.ui.services.jobs import NOTHING_LEARNED, TrainingJob
 from mnist_demo.ui.train_tab import DRAWING_STROKES, TrainTab
@@ -194,13 +194,10 @@ def test_values_of_another_recipe_are_ignored(tab: TrainTab):
     assert last["runs"][0]["name"].startswith("mlp-512") and last["runs"][0]["changes"] == ""
 
 
-def test_a_recipe_trains_on_pen_digits_and_keeps_their_images(
-    pen_tab: TrainTab, few_pen_digits: list[PenDigit], monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(datasets, "load_pen_digits", lambda folder: few_pen_digits)
+def test_a_recipe_trains_on_pen_digits_and_keeps_their_images(pen_tab: TrainTab, few_pen_digits: list[PenDigit]):
     states = list(run(pen_tab, "sketch", epochs=1, batch_size=50))
     assert {"status": DRAWING_STROKES} in states and states[-1]["key"]
-    assert states[-1]["steps_per_epoch"] == (50 + 3 * len(few_pen_digits) + 3 * 20) // 50
+    assert states[-1]["steps_per_epoch"] == (50 + 3 * len(few_pen_digits) + 4 * 20) // 50
     states = run(pen_tab, "sketch", epochs=1, batch_size=50)
     assert next(states)["status"] != DRAWING_STROKES
     states.close()

@@ -9,9 +9,12 @@ from pathlib import Path
 from mnist_demo.data import Dataset
 from mnist_demo.data.mnist import RAW_FOLDER, download_mnist, load_mnist, missing_files
 from mnist_demo.data.pen_digits import PEN_DIGITS_FILE, PenDigit, load_pen_digits
+from mnist_demo.data.sketch_dataset import has_pen_strokes, load_pen_strokes
 from mnist_demo.data.synthetic import synthetic_dataset
+from mnist_demo.data.unipen import Drawing
 from mnist_demo.errors import DataError, InputError
 from mnist_demo.files import remove_partial_files
+from mnist_demo.recipes import Recipe
 from mnist_demo.ui.services.result_cache import NotReady
 
 POLL_SECONDS = 0.2  # between two status messages while the dataset loads
@@ -42,6 +45,15 @@ class Datasets:
     @property
     def has_pen_digits(self) -> bool:
         return self.folder is not None and (self.folder / PEN_DIGITS_FILE).is_file()
+
+    def has_pen_strokes(self, recipe: Recipe) -> bool:
+        """Return whether there are the pen strokes that the recipe uses, if any."""
+        return not recipe.pen_digit_writers or (self.folder is not None and has_pen_strokes(self.folder, recipe))
+
+    def load_pen_strokes(self, recipe: Recipe) -> list[Drawing]:
+        """Return the drawings that the recipe trains on, if `has_pen_strokes`."""
+        assert self.folder
+        return load_pen_strokes(self.folder, recipe).training
 
     def load_pen_digits(self) -> list[PenDigit]:
         """Return UCI's pen digits, if `has_pen_digits`."""
