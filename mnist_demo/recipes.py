@@ -46,8 +46,10 @@ class Recipe:
     reported_result: str = field(default="", compare=False)  # the result that the tutorial reports
 
     def __post_init__(self) -> None:
-        registries = {"network": MODELS, "optimizer": OPTIMIZERS, "unipen_writers": UNIPEN_WRITERS}
-        for name, choices in registries.items():
+        registries: tuple[tuple[str, dict[str, Any]], ...] = (
+            ("network", MODELS), ("optimizer", OPTIMIZERS), ("unipen_writers", UNIPEN_WRITERS)
+        )  # fmt: skip
+        for name, choices in registries:
             if getattr(self, name) not in choices:
                 raise InputError(f"Unknown {name} {getattr(self, name)!r}; choose from: {'; '.join(choices)}.")
         for name, minimum in (("batch_size", 1), ("epochs", 1), ("validation_size", 0), ("pen_digit_writers", 0)):

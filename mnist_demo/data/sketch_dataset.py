@@ -131,11 +131,11 @@ def sample_per_writer(drawings: Sequence[Drawing], most: int, rng: np.random.Gen
     chosen: list[Drawing] = []
     for some in by_writer.values():
         seen: dict[str, int] = defaultdict(int)
-        ranked = []
+        ranked: list[tuple[int, Drawing]] = []  # with the number of those with its label so far
         for i in rng.permutation(len(some)).tolist():
             seen[some[i].label] += 1
-            ranked.append((seen[some[i].label], len(ranked), some[i]))
-        chosen += [drawing for *_, drawing in sorted(ranked, key=lambda each: each[:2])[:most]]
+            ranked.append((seen[some[i].label], some[i]))
+        chosen += [drawing for _, drawing in sorted(ranked, key=lambda each: each[0])[:most]]
     return chosen
 
 

@@ -131,7 +131,7 @@ def test_an_invalid_value_is_explained_at_its_field(page: Page):
     page.locator("#start").click()
     expect(page.locator(STATUS)).to_contain_text("Training diverged at step")
     expect(page.locator("#start")).to_be_enabled()
-    choose(page, "recipe", "sketch (needs the pen digits)")
+    choose(page, "recipe", "sketch (needs pen strokes)")
     expect(page.locator("#recipe-summary")).to_contain_text("not in the data folder")
     expect(page.locator("#start")).to_be_disabled()
 

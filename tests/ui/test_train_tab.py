@@ -176,7 +176,7 @@ def test_a_selected_recipe_fills_the_form_with_a_summary_and_a_batch(tab: TrainT
 
 
 def test_recipes_with_missing_data_are_offered_with_the_reason(tab: TrainTab, pen_tab: TrainTab):
-    assert ("sketch (needs the pen digits)", "sketch") in tab.choices()
+    assert ("sketch (needs pen strokes)", "sketch") in tab.choices()
     *_, summary, _, _, start = update_form(tab, "sketch", filled="fast")
     assert "not in the data folder" in summary and start.interactive is False
     with pytest.raises(gr.Error, match="not in the data folder"):
