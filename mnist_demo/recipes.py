@@ -51,11 +51,15 @@ class Recipe:
         )  # fmt: skip
         for name, choices in registries:
             if getattr(self, name) not in choices:
-                raise InputError(f"Unknown {name} {getattr(self, name)!r}; choose from: {'; '.join(choices)}.")
+                raise InputError(
+                    f"Unknown {name} {getattr(self, name)!r}; choose from: {'; '.join(filter(None, choices))}."
+                )
         for name, minimum in (("batch_size", 1), ("epochs", 1), ("validation_size", 0), ("pen_digit_writers", 0)):
             value = getattr(self, name)
             if not isinstance(value, int) or value < minimum:
                 raise InputError(f"{name} must be a whole number of at least {minimum}; got {value!r}.")
+        if self.unipen_writers and not self.pen_digit_writers:
+            raise InputError("unipen_writers needs pen_digit_writers of at least 1: UNIPEN joins the pen digits.")
         if not 0 < self.lr < float("inf"):
             raise InputError(f"lr, the learning rate, must be a number above 0; got {self.lr!r}.")
         if not 0 <= self.momentum < 1:

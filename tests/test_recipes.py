@@ -50,6 +50,8 @@ def test_the_optimizer_has_the_recipes_hyperparameters():
         ({"lr": 0.0}, "lr, the learning rate, must be a number above 0; got 0.0."),
         ({"lr": float("nan")}, "must be a number above 0; got nan."),
         ({"momentum": 1.0}, "momentum must be at least 0 and below 1; got 1.0."),
+        ({"unipen_writers": "some"}, "Unknown unipen_writers 'some'; choose from: all; training."),
+        ({"unipen_writers": "all"}, "unipen_writers needs pen_digit_writers of at least 1"),
         ({"train_fraction": 0.0}, "train_fraction must be above 0 and at most 1; got 0.0."),
     ],
 )

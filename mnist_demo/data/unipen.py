@@ -1,4 +1,4 @@
-"""Pen strokes of 235 more people: UNIPEN's digits, letters, symbols and numbers, and UJI's digits.
+"""Pen strokes of 372 more people: UNIPEN's digits, letters, symbols and numbers, and UJI's digits.
 
 They are read from JSON lines, or from the public archives in their original formats (I. Guyon et al., "UNIPEN project
 of on-line data exchange and recognizer benchmarks", 1994; F. Prat et al., "UJI Pen Characters (Version 2)", 2009).
