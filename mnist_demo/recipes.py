@@ -127,7 +127,7 @@ RECIPES: dict[str, Recipe] = {
     for recipe in (
         _sketch("sketch", pen_digit_writers=30, calibration_from="sketch-24"),
         _sketch("sketch-24", pen_digit_writers=24, validation_size=5_000),
-        _sketch("sketch-dev", epochs=(13, 3), pen_digit_writers=24, unipen_writers="training", validation_size=5_000),
+        _sketch("sketch-dev", epochs=(20, 6), pen_digit_writers=24, unipen_writers="training", validation_size=5_000),
         # 99% after one epoch; docs/performance.md compares the alternatives.
         Recipe("fast", "cosine6 16, conv3 32, 256", "Adam", lr=0.03, one_cycle=True, label_smoothing=0.1,
                bfloat16=True, batch_size=250, epochs=1, source="ours"),

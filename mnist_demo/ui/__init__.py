@@ -16,9 +16,9 @@ from mnist_demo.ui.draw_tab import DrawTab
 from mnist_demo.ui.explain_panel import ExplainPanel
 from mnist_demo.ui.handlers import LONG_EVENT, QUICK_EVENT
 from mnist_demo.ui.model_events import ModelEvents
-from mnist_demo.ui.personalize_panel import PersonalizePanel
 from mnist_demo.ui.predict_api import PredictApi
 from mnist_demo.ui.services import Services
+from mnist_demo.ui.teach_tab import TeachTab
 from mnist_demo.ui.theme import create_theme
 from mnist_demo.ui.train_tab import TrainTab
 
@@ -76,7 +76,7 @@ def build_page(services: Services) -> Page:
         classifier.predict_strokes([[(0, 0), (1, 1)]])  # the first prediction is slow
     model_events, explain = ModelEvents(services), ExplainPanel(services)
     banner, draw, browse = Banner(services), DrawTab(services), BrowseTab(services)
-    train, personalize = TrainTab(services, model_events), PersonalizePanel(services, model_events)
+    train, teach = TrainTab(services, model_events), TeachTab(services, model_events)
 
     with gr.Blocks(title="Handwritten digits", analytics_enabled=False) as blocks:
         gr.Markdown(f"# Handwritten digits\n{_PROMISE}", elem_id="title")
@@ -88,19 +88,19 @@ def build_page(services: Services) -> Page:
         with gr.Tab("Train", id="train", elem_id="train-tab") as train_tab:
             train.build(train_tab, draw.pad)
         with gr.Tab("Teach", id="teach", elem_id="teach-tab"):
-            personalize.build(train.monitor)
+            teach.build(train.monitor)
 
         # A new model becomes a choice in Draw and Browse.
-        personalize.finetuned.then(**train.refresh)
-        for event in (train.trained, train.uploaded, personalize.finetuned):
+        teach.finetuned.then(**train.refresh)
+        for event in (train.trained, train.uploaded, teach.finetuned):
             outputs = [draw.model, browse.browser]
             event.then(model_events.update_choices, draw.model, outputs, **QUICK_EVENT)
-            event.then(personalize.update_choices, None, personalize.panel, **QUICK_EVENT)
+            event.then(teach.update_choices, None, teach.panel, **QUICK_EVENT)
         # One model is selected in Draw, Browse and Teach.
         names, default = json.dumps(services.models.shared_names()), json.dumps(services.models.default_key())
         blocks.load(None, draw.model, draw.model, js=f"(selected) => readModel(selected, {names})")
         draw.model.change(None, draw.model, None, js=f"(key) => shareModel(key, {default})")
-        for select in (train.monitor.select, personalize.panel.select, browse.browser.select):
+        for select in (train.monitor.select, teach.panel.select, browse.browser.select):
             select(model_events.select, None, draw.model, **QUICK_EVENT)
 
         # The banner follows the dataset, which another visitor's Retry may have changed.

@@ -4,7 +4,7 @@ from mnist_demo.ui.components.base import Component
 
 
 class UserDigitsPanel(Component):
-    """List the user's digits. The value is the progress of a fine-tuning, as `PersonalizePanel.finetune` yields it.
+    """List the user's digits. The value is the progress of a fine-tuning, as `TeachTab.finetune` yields it.
 
     It may also hold "choices", the names and keys of the models to teach, and "model", the key of the selected one.
     Files of digits are uploaded. The function `validate` takes {"path"} and returns {"content": the file's text} or

@@ -22,8 +22,8 @@ from mnist_demo.ui.services.model_store import Session
 FORGOTTEN = 1.0  # points of test accuracy whose loss is reported in words
 
 
-class PersonalizePanel:
-    """Fine-tune models on a visitor's digits. `build` lays out the panel."""
+class TeachTab:
+    """Fine-tune models on a visitor's digits. `build` lays out the tab."""
 
     def __init__(self, services: Services, model_events: ModelEvents):
         self.models, self.datasets = services.models, services.datasets
@@ -32,7 +32,7 @@ class PersonalizePanel:
         self.model_events = model_events
 
     def build(self, monitor: TrainingMonitor) -> None:
-        """Lay out the panel. It adds the fine-tuned models to `monitor`."""
+        """Lay out the tab. It adds the fine-tuned models to `monitor`."""
         self.panel = UserDigitsPanel(
             {"choices": self.models.choices()},
             functions=[self.validate, self.model_events.download],
