@@ -49,7 +49,7 @@ class DrawTab:
                     photo = PhotoFile(
                         sources=["upload", "clipboard", "webcam"],
                         show_label=False,
-                        height="25rem",
+                        height="clamp(15rem, 45vw, 25rem)",  # the answer below is in view on a phone
                         elem_classes="photo-file",
                     )
                     draw_button = gr.Button("Draw instead", size="sm")
