@@ -64,7 +64,6 @@ def build_metadata(
     recipe: Recipe, data: Dataset, last: Progress, epochs: list[EpochResult], tested: Evaluation, device: str, seed: int
 ) -> Metadata:
     """Return the metadata of a training on this machine: its `last` progress, and how the model `tested` after it."""
-    credits = {pen_digits.CREDIT: recipe.pen_digit_writers, unipen.CREDIT: recipe.unipen_writers}
     return Metadata(
         recipe=recipe,
         data_source=data.name,
@@ -80,7 +79,7 @@ def build_metadata(
         device=device,
         threads=torch.get_num_threads(),
         hardware=hardware_name(device),
-        credit="; ".join(credit for credit, is_used in credits.items() if is_used),
+        credit=f"{pen_digits.CREDIT}; {unipen.CREDIT}" if recipe.pen_writers else "",
     )
 
 
@@ -133,6 +132,14 @@ def load_checkpoint(path: Path) -> tuple[nn.Sequential, Metadata]:
 def load_metadata(path: Path) -> Metadata:
     """Load a checkpoint's metadata without its weights. Raise CheckpointError as `load_checkpoint` does."""
     return _parse(path, _read(path, weights=False)[0])
+
+
+def initial_model(recipe: Recipe, seed: int = 0) -> nn.Sequential:
+    """Return the model that a training starts with: untrained, or of the checkpoint that the recipe is based on.
+
+    Raise CheckpointError if that checkpoint cannot be loaded.
+    """
+    return load_checkpoint(find_checkpoint(recipe.based_on))[0] if recipe.based_on else recipe.build(seed)
 
 
 def list_checkpoints(folder: Path = CHECKPOINT_FOLDER) -> list[str]:

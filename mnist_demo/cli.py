@@ -99,13 +99,13 @@ def run_train(
     recipe = find_recipe(recipe_name).change(epochs=epochs, batch_size=batch_size, lr=lr)
     # Small files first: if one is missing, the user should not have to wait for MNIST or the training.
     strokes = PenStrokes([], [])
-    if recipe.pen_digit_writers:
+    if recipe.pen_writers:
         if data == "synthetic":
             raise InputError(f"Recipe {recipe.name!r} learns pen strokes too: --data must name a folder that has them.")
-        strokes = load_pen_strokes(Path(data), recipe)
-    borrowed = load_metadata(find_checkpoint(recipe.calibration_from)).calibration if recipe.calibration_from else None
+        strokes = load_pen_strokes(Path(data), recipe.pen_writers)
+    borrowed = load_metadata(find_checkpoint(recipe.based_on)).calibration if recipe.based_on else None
     dataset = load_data(data)
-    if recipe.pen_digit_writers:
+    if recipe.pen_writers:
         dataset = create_sketch_dataset(dataset, strokes.training)
     run = TrainingRun(recipe, dataset, seed, chosen_device, strokes.held_out, borrowed)
     raise Exit(train_seeds(run, seeds) if seeds else train_and_save(run, out, log))

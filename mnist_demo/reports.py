@@ -9,7 +9,7 @@ from torch import nn
 from mnist_demo.checkpoints import Metadata
 from mnist_demo.evaluation import Evaluation
 from mnist_demo.models import CosineConv, Dropout, count_parameters
-from mnist_demo.recipes import UNIPEN_WRITERS, Recipe
+from mnist_demo.recipes import PEN_WRITERS, Recipe
 
 _LAYER_NAMES: dict[type[nn.Module], str] = {
     nn.ReLU: "ReLU", nn.Sigmoid: "sigmoid", nn.MaxPool2d: "max pooling", nn.BatchNorm1d: "batch norm",
@@ -35,22 +35,26 @@ def describe_training(recipe: Recipe) -> str:
     optimizer += f" momentum {recipe.momentum:g}" if recipe.momentum else ""
     optimizer += f" decay {recipe.weight_decay:g}" if recipe.weight_decay and recipe.optimizer == "AdamW" else ""
     parts = [optimizer, f"batch {recipe.batch_size}" + (" (drop last)" if recipe.drop_last else "")]
-    parts += [f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}"]
+    parts.append(_describe_epochs(recipe))
+    if recipe.based_on:
+        parts.append(f"starting from {recipe.based_on}")
     if recipe.train_fraction < 1:
         parts.append(f"{100 * recipe.train_fraction:g}% of the digits")
     if recipe.augmentation:
         times = "each epoch" if recipe.resample_each_epoch else "once"
         parts.append(f"{'plus copies ' if recipe.keep_originals else ''}augmented {times}")
-    if recipe.pen_digit_writers:
-        parts.append(f"plus pen digits of {recipe.pen_digit_writers} writers")
-    if recipe.unipen_writers:
-        parts.append(f"UNIPEN and UJI, writers: {UNIPEN_WRITERS[recipe.unipen_writers]}")
+    if recipe.pen_writers:
+        parts.append(f"plus pen strokes of {PEN_WRITERS[recipe.pen_writers]}")
     if recipe.validation_size:
         parts.append(f"best epoch on {recipe.validation_size:,} validation digits")
     if tuning := recipe.fine_tune:
-        averaged = " with averaged weights" if tuning.ema_decay else ""
-        parts.append(f"then {tuning.epochs} epochs at {tuning.lr:g}{averaged}")
+        parts.append(f"then {_describe_epochs(tuning)} at {tuning.lr:g}")
     return ", ".join(parts)
+
+
+def _describe_epochs(recipe: Recipe) -> str:
+    averaged = " with averaged weights" if recipe.ema_decay else ""
+    return f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}{averaged}"
 
 
 def describe_network(model: nn.Sequential) -> str:

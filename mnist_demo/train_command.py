@@ -20,6 +20,7 @@ from mnist_demo.checkpoints import (
     Metadata,
     build_metadata,
     check_writable,
+    initial_model,
     save_checkpoint,
 )
 from mnist_demo.data import Dataset, concatenate
@@ -43,7 +44,7 @@ class TrainingRun:
     seed: int
     device: str
     held_out: list[Drawing]  # by writers that the recipe does not train on
-    borrowed: Calibration | None  # of the checkpoint that `recipe.calibration_from` names
+    borrowed: Calibration | None  # of the checkpoint that `recipe.based_on` names
 
     @property
     def name(self) -> str:
@@ -65,7 +66,7 @@ class TrainingRun:
     def calibrate(self, model: nn.Module, finished: bool) -> Calibration:
         """Fit a calibration to held-out digits, or borrow another checkpoint's for a finished, unchanged recipe."""
         recipe = self.recipe
-        if recipe.calibration_from:
+        if recipe.based_on:
             unchanged = finished and recipe == find_recipe(recipe.name)
             return self.borrowed if self.borrowed and unchanged else Calibration()
         if not self.held_out:
@@ -80,7 +81,7 @@ def train_and_save(run: TrainingRun, out: Path | None, log: int | None) -> int:
     path = choose_path(out, run.name)
     check_writable(path)
     print(run.describe(), flush=True)
-    model = run.recipe.build(run.seed)
+    model = initial_model(run.recipe, run.seed)
     stop = StopOnSignal()
     with stop.listening():
         with closing(train(model, run.data, run.recipe, seed=run.seed, device=run.device, stop=stop)) as training:
@@ -105,7 +106,7 @@ def train_seeds(run: TrainingRun, count: int) -> int:
     print(run.describe(), flush=True)
     accuracies, seconds = [], []
     for seed in range(run.seed, run.seed + count):
-        model = run.recipe.build(seed)
+        model = initial_model(run.recipe, seed)
         *_, last = train(model, run.data, run.recipe, seed=seed, device=run.device)
         seconds.append(last.seconds)
         accuracies.append(evaluate(model, run.data.test).accuracy)

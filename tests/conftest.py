@@ -100,12 +100,13 @@ def pen_digits() -> list[PenDigit]:
 
 @pytest.fixture
 def few_pen_digits(monkeypatch: pytest.MonkeyPatch) -> list[PenDigit]:
-    """Let the pen digits be ten each of writers 1, 24 and 30, and sketch datasets have few drawings of other kinds."""
+    """Let people's strokes be ten pen digits each of writers 1, 24 and 30, with few drawings of other kinds."""
     for name in ("SYNTHETIC_COUNT", "NON_DIGIT_COUNT", "MULTIPLE_DIGITS_COUNT", "HALVES_COUNT"):
         monkeypatch.setattr(sketch_dataset, name, 20)
     rng = np.random.default_rng(0)
     few = [PenDigit(digit, writer, [synthetic_paths(digit, rng)[0]]) for writer in (1, 24, 30) for digit in range(10)]
     monkeypatch.setattr(sketch_dataset, "load_pen_digits", lambda folder: few)
+    monkeypatch.setattr(sketch_dataset, "load_drawings", lambda folder: [])
     return few
 
 

@@ -10,7 +10,14 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from mnist_demo import checkpoints
-from mnist_demo.checkpoints import find_checkpoint, list_checkpoints, load_checkpoint, load_metadata, save_checkpoint
+from mnist_demo.checkpoints import (
+    find_checkpoint,
+    initial_model,
+    list_checkpoints,
+    load_checkpoint,
+    load_metadata,
+    save_checkpoint,
+)
 from mnist_demo.errors import CheckpointError
 from mnist_demo.recipes import RECIPES, Recipe
 from tests.conftest import make_metadata
@@ -31,6 +38,18 @@ def test_a_saved_model_loads_with_equal_weights_and_metadata(tmp_path: Path):
 def test_every_recipe_is_loaded_as_it_was_saved(tmp_path: Path, recipe: Recipe):
     save_checkpoint(path := tmp_path / "test.safetensors", torch.nn.Linear(1, 1), make_metadata(recipe))
     assert load_metadata(path).recipe == recipe
+
+
+def test_a_training_starts_with_random_weights_or_with_those_of_the_checkpoint_it_is_based_on(
+    checkpoint: Path, recipe: Recipe
+):
+    def weights(model: torch.nn.Module) -> torch.Tensor:
+        return torch.cat([each.flatten() for each in model.parameters()])
+
+    assert torch.equal(weights(initial_model(recipe, seed=3)), weights(recipe.build(seed=3)))
+    based = dataclasses.replace(recipe, name="based", based_on=str(checkpoint))
+    assert torch.equal(weights(initial_model(based, seed=3)), weights(load_checkpoint(checkpoint)[0]))
+    assert RECIPES[RECIPES["sketch"].based_on].network == RECIPES["sketch"].network
 
 
 def test_the_header_holds_the_metadata_as_json(checkpoint: Path, recipe: Recipe):

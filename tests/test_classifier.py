@@ -10,7 +10,7 @@ from mnist_demo.checkpoints import find_checkpoint, load_metadata
 from mnist_demo.data import Dataset
 from mnist_demo.data.non_digits import LETTERS, SYMBOLS, design_paths, side_by_side
 from mnist_demo.data.pen_digits import PenDigit
-from mnist_demo.data.synthetic import DESIGNS, design_strokes, synthetic_paths, warp_paths
+from mnist_demo.data.synthetic import DESIGNS, RARE_DESIGNS, design_strokes, synthetic_paths, warp_paths
 from mnist_demo.preprocess.strokes import strokes_to_image
 
 # Test accuracies that the tutorials report, in percent.
@@ -70,7 +70,7 @@ def test_models_that_know_only_digits_accept_every_drawing():
 
 
 def test_digits_of_unseen_writers_are_classified_correctly(pen_digits: list[PenDigit]):
-    classifier = Classifier.load("sketch-24")
+    classifier = Classifier.load("sketch-dev")
     unseen = [one for one in pen_digits if one.writer > 24][::5]
     correct = sum(classifier.predict_strokes(one.paths).digit == one.digit for one in unseen)
     assert correct / len(unseen) > 0.99
@@ -86,7 +86,7 @@ def test_a_photo_is_classified_from_an_image_or_an_array(name: str):
 
 def test_all_designs_are_classified_correctly():
     classifier = Classifier.load("sketch")
-    for name, (digit, _) in DESIGNS.items():
+    for name, (digit, _) in {**DESIGNS, **RARE_DESIGNS}.items():
         prediction = classifier.predict_strokes(design_strokes(name))
         assert prediction.digit == digit and prediction.is_digit, name
 
@@ -95,19 +95,19 @@ def test_all_designs_are_classified_correctly():
 def test_shipped_checkpoints_were_trained_on_mnist_with_their_recipe(name: str):
     metadata = load_metadata(find_checkpoint(name))
     assert metadata.recipe == RECIPES[name] and metadata.data_source == "MNIST" and metadata.finished
-    assert ("CC BY 4.0" in metadata.credit) == bool(metadata.recipe.pen_digit_writers)
+    assert ("CC BY 4.0" in metadata.credit) == bool(metadata.recipe.pen_writers)
     assert len(metadata.epochs) == metadata.recipe.all_epochs
     assert 100 * metadata.test_accuracy >= TUTORIALS.get(name, 97.0) - 0.3
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name == "sketch-24" else ()) for name in RECIPES]
-)  # sketch-24 is sketch, trained by fewer writers
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "sketch-dev" else ()) for name in RECIPES]
+)  # sketch-dev is sketch, trained by fewer writers
 def test_shipped_checkpoints_have_their_recorded_accuracy_on_mnist(name: str, mnist: Dataset):
     classifier = Classifier.load(name)
     result = evaluate(classifier.model, mnist.test)
     assert classifier.metadata is not None
-    if not classifier.metadata.recipe.pen_digit_writers:
+    if not classifier.metadata.recipe.pen_writers:
         assert classifier.metadata.data_checksum == mnist.checksum
     # Rounding on another machine may change the prediction of an uncertain digit.
     assert result.accuracy == pytest.approx(classifier.metadata.test_accuracy, abs=3e-4)

@@ -100,12 +100,12 @@ def test_calibration_is_fitted_to_held_out_writers_and_borrowed_by_the_recipe_th
     monkeypatch.setattr(checkpoints, "CHECKPOINT_FOLDER", tmp_path)
     monkeypatch.setattr(train_command, "CHECKPOINT_FOLDER", tmp_path)
     monkeypatch.setattr(cli, "load_data", lambda where: synthetic)
-    for name, validation in (("sketch-24", 50), ("sketch", 0)):
+    for name, validation in (("sketch-dev", 50), ("sketch", 0)):
         short = dataclasses.replace(RECIPES[name], epochs=1, fine_tune=None, validation_size=validation)
         monkeypatch.setitem(RECIPES, name, short)
         assert cli.main(["train", name, "--data", "somewhere", "--out", str(tmp_path / name)]) == 0
     assert cli.main(["train", "sketch", "--lr", "0.1", "--data", "somewhere", "--out", str(tmp_path / "other")]) == 0
-    names = ("sketch-24", "sketch", "other")
+    names = ("sketch-dev", "sketch", "other")
     fitted, borrowed, other = (load_metadata(tmp_path / f"{name}.safetensors").calibration for name in names)
     assert fitted == borrowed != Calibration() == other
 
@@ -124,7 +124,7 @@ def test_sketch_reports_missing_calibration_before_training(
     monkeypatch.setattr(checkpoints, "CHECKPOINT_FOLDER", tmp_path)
     monkeypatch.setattr(cli, "load_data", lambda where: pytest.fail("loaded MNIST first"))
     assert cli.main(["train", "sketch", "--data", str(tmp_path)]) == 1
-    assert "There is no checkpoint 'sketch-24'" in capsys.readouterr().err
+    assert "There is no checkpoint 'sketch-dev'" in capsys.readouterr().err
 
 
 def test_predict_reports_drawings_that_are_not_digits(tmp_path: Path, capsys: pytest.CaptureFixture):

@@ -28,9 +28,13 @@ def test_training_is_described_in_words():
         "Adam 0.001, batch 100, 1 epoch, best epoch on 5,000 validation digits"
     )
     assert describe_training(RECIPES["mlp-128"]).endswith("10 epochs, plus copies augmented once")
-    assert describe_training(RECIPES["sketch"]).startswith("SGD 0.15 in one cycle momentum 0.9, batch 128")
-    assert describe_training(RECIPES["sketch"]).endswith(
-        "plus pen digits of 30 writers, then 4 epochs at 0.01 with averaged weights"
+    assert describe_training(RECIPES["sketch"]) == (
+        "SGD 0.01 in one cycle momentum 0.9, batch 128 (drop last), 6 epochs with averaged weights, "
+        "starting from sketch-dev, augmented each epoch, plus pen strokes of all writers"
+    )
+    assert describe_training(RECIPES["sketch-dev"]).endswith(
+        "plus pen strokes of four fifths of the writers, best epoch on 5,000 validation digits, "
+        "then 6 epochs with averaged weights at 0.01"
     )
 
 

@@ -14,6 +14,7 @@ CREDIT = (
     f"{URL}, CC BY 4.0"
 )
 PEN_DIGITS_FILE = Path("pendigits", "pendigits-orig.tra")  # in the data folder
+TRAINING_WRITERS = 24  # of 30; the others judge `sketch-dev`
 BYTES, MD5 = 3_641_673, "28e269fb7eaf8cb51af3f561743a0de5"
 
 

@@ -10,11 +10,10 @@ import torch
 
 from mnist_demo.data import MULTIPLE_DIGITS, NOT_A_DIGIT, Dataset, Digits, concatenate
 from mnist_demo.data.non_digits import cut_in_half, random_non_digit, side_by_side, with_minus_sign
-from mnist_demo.data.pen_digits import PEN_DIGITS_FILE, PenDigit, load_pen_digits
+from mnist_demo.data.pen_digits import PEN_DIGITS_FILE, TRAINING_WRITERS, PenDigit, load_pen_digits
 from mnist_demo.data.synthetic import render_paths, synthetic_paths, warp_paths
 from mnist_demo.data.unipen import STROKES_FOLDER, Drawing, held_out_writers, load_drawings
 from mnist_demo.preprocess.strokes import normalize, rasterize, resample
-from mnist_demo.recipes import Recipe
 
 WARPED_COPIES = 2  # per digit, in addition to the original
 SLASHED_ZERO_COPIES = 8  # the same of a zero of two strokes, which few people write
@@ -37,18 +36,16 @@ class PenStrokes:
     held_out: list[Drawing]
 
 
-def has_pen_strokes(folder: Path, recipe: Recipe) -> bool:
-    """Return whether the data folder has the strokes that the recipe uses."""
-    has_digits = not recipe.pen_digit_writers or (folder / PEN_DIGITS_FILE).is_file()
-    return has_digits and (not recipe.unipen_writers or (folder / STROKES_FOLDER).is_dir())
+def has_pen_strokes(folder: Path) -> bool:
+    """Return whether the data folder has all collections of pen strokes."""
+    return (folder / PEN_DIGITS_FILE).is_file() and (folder / STROKES_FOLDER).is_dir()
 
 
-def load_pen_strokes(folder: Path, recipe: Recipe) -> PenStrokes:
-    """Load the drawings that the recipe uses, and split their writers as it says. Raises DataError."""
-    digits = load_pen_digits(folder)
-    drawings = load_drawings(folder) if recipe.unipen_writers else []
-    held_out = held_out_writers(drawings) if recipe.unipen_writers == "training" else set()
-    held_out |= {_uci_name(one) for one in digits if one.writer > recipe.pen_digit_writers}
+def load_pen_strokes(folder: Path, writers: str) -> PenStrokes:
+    """Load all drawings, and hold out those of some writers unless `writers` is "all". Raises DataError."""
+    digits, drawings, held_out = load_pen_digits(folder), load_drawings(folder), set[str]()
+    if writers != "all":
+        held_out = held_out_writers(drawings) | {_uci_name(one) for one in digits if one.writer > TRAINING_WRITERS}
     drawings = [Drawing(str(one.digit), _uci_name(one), "uci", one.paths) for one in digits] + drawings
     return PenStrokes(
         training=[one for one in drawings if one.writer not in held_out],

@@ -22,7 +22,7 @@ Design = list[list[list[int]]]  # strokes of (x, y)
 
 DRAWINGS: dict[str, dict] = json.loads(Path(__file__).with_name("designs.json").read_text(encoding="utf-8"))
 DESIGNS: dict[str, tuple[int, Design]] = DRAWINGS["digits"]  # digit and strokes by name
-RARE_DESIGNS: dict[str, tuple[int, Design]] = DRAWINGS["rare_digits"]  # only for training on people's strokes
+RARE_DESIGNS: dict[str, tuple[int, Design]] = DRAWINGS["rare_digits"]  # not among the synthetic digits
 
 
 def smooth_curve(points: Sequence[Sequence[float] | np.ndarray]) -> np.ndarray:
@@ -51,7 +51,8 @@ def _spline(knots: np.ndarray, steps: int = 8) -> np.ndarray:
 
 def design_strokes(name: str) -> Strokes:
     """Return a design as pen strokes: lists of (x, y) on the 100-unit field, y down."""
-    return [[(round(x, 1), round(y, 1)) for x, y in smooth_curve(stroke).tolist()] for stroke in DESIGNS[name][1]]
+    _, design = {**DESIGNS, **RARE_DESIGNS}[name]
+    return [[(round(x, 1), round(y, 1)) for x, y in smooth_curve(stroke).tolist()] for stroke in design]
 
 
 def warp_paths(paths: list[np.ndarray], rng: np.random.Generator, strength: float = 1.0) -> list[np.ndarray]:

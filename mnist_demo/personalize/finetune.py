@@ -75,7 +75,7 @@ class FinetuneProgress:
 def settings_for(recipe: Recipe) -> FinetuneSettings:
     """Return the settings for a model of that recipe. See docs/personalization.md."""
     # A model trained on many writers has less to learn and more to lose. Label smoothing keeps the confidences.
-    return FinetuneSettings(lr=0.001 if recipe.pen_digit_writers else 0.01, label_smoothing=recipe.label_smoothing)
+    return FinetuneSettings(lr=0.001 if recipe.pen_writers else 0.01, label_smoothing=recipe.label_smoothing)
 
 
 def finetune(

@@ -15,6 +15,7 @@ from torch import Tensor
 from mnist_demo import digit_query
 from mnist_demo.classifier import Classifier
 from mnist_demo.data import Digits
+from mnist_demo.data.pen_digits import TRAINING_WRITERS
 from mnist_demo.data.synthetic import synthetic_dataset
 from mnist_demo.devices import CPU_COUNT
 from mnist_demo.digit_query import PAGE_SIZE, DigitQuery
@@ -50,9 +51,10 @@ class Grid:
     def full_set_name(self) -> str:
         """The set's name, with a warning if the model was trained on it: its accuracy then says little."""
         recipe = self.classifier.metadata.recipe if self.classifier.metadata else None
-        if self.set_key == "pen" and recipe and recipe.pen_digit_writers:
-            return f"{self.set_name}; trained on {recipe.pen_digit_writers} of their 30 writers"
+        if self.set_key == "pen" and recipe and recipe.pen_writers == "training":
+            return f"{self.set_name}; trained on {TRAINING_WRITERS} of their 30 writers"
         is_trained = self.set_key == "train" and (recipe is None or self.set_name.startswith("MNIST"))
+        is_trained |= self.set_key == "pen" and recipe is not None and recipe.pen_writers == "all"
         return f"{self.set_name}; trained on these" if is_trained else self.set_name
 
     def describe(self) -> str:

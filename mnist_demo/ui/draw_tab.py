@@ -25,7 +25,7 @@ from mnist_demo.ui.handlers import LONG_EVENT, PRIVATE_EVENT, user_errors
 from mnist_demo.ui.predict_route import PREDICT_PATH, predict_route
 from mnist_demo.ui.services import Services
 
-EXAMPLES = ["crossed 7", "flagged 1", "open 4", "curly 2", "curly 9", "slashed 0"]  # designs of synthetic digits
+EXAMPLES = ["crossed 7", "1 with a long upstroke", "open 4", "curly 2", "curly 9", "0 crossed by a long slash"]
 NO_PHOTO = render.prediction(BLANK, blank="No photo yet")
 
 

@@ -195,7 +195,7 @@ def show_batch(recipe: Recipe, data: Dataset, seed: int) -> str:
     images = augment_epoch(chosen, recipe, generator).images[:count, 0].numpy()
     part = "" if count == recipe.batch_size else f" (the first {count})"
     kinds = ", half of them augmented copies of the others" if is_mixed else ""
-    kinds += "; the pen strokes it also learns are drawn after Start" if recipe.pen_digit_writers else ""
+    kinds += "; the pen strokes it also learns are drawn after Start" if recipe.pen_writers else ""
     caption = f"One training step: these {recipe.batch_size:,} digits{part}{kinds}"
     sprite = render.sprite(images, min(BATCH_COLUMNS, len(chosen)))
     return f'<figure><figcaption>{caption}</figcaption><img src="{sprite}" alt=""></figure>'

@@ -176,8 +176,8 @@ class TrainTab:
         def create(report: Report) -> Dataset:
             return create_sketch_dataset(mnist, self.datasets.load_pen_strokes(recipe))
 
-        key = f"{recipe.pen_digit_writers} {recipe.unipen_writers} {mnist.checksum}"
-        while recipe.pen_digit_writers and not session.stop.is_set():
+        key = f"{recipe.pen_writers} {mnist.checksum}"
+        while recipe.pen_writers and not session.stop.is_set():
             try:
                 return self.results.get(self, key, create, DRAWING_STROKES, session.client)
             except NotReady as not_ready:

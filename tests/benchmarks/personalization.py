@@ -5,8 +5,8 @@ three examples of each digit. Test it on the writer's other digits and on MNIST'
 then a table of results and targets. Exit with 1 if a target is missed. For information, also fine-tune the other models
 for every fifth writer. Takes about five minutes on two cores.
 
-The hyperparameters were chosen on writers 1 to 10 (for `sketch-24`, on 27 and 28). Forgetting was measured on the first
-2,000 of MNIST's test digits.
+The hyperparameters were chosen on writers 1 to 10 (for `sketch-dev`, on 27 and 28). Forgetting was measured on the
+first 2,000 of MNIST's test digits.
 """
 
 import argparse
@@ -152,8 +152,8 @@ def summary(models: str, results: list[Result]) -> Row:
 
 
 def non_digits_still_rejected(pen_digits: list[PenDigit], mnist: Dataset) -> Iterator[Row]:
-    """Measure whether `sketch-24` still rejects non-digits after fine-tuning on writers that it was not trained on."""
-    base, metadata = load_checkpoint(find_checkpoint("sketch-24"))
+    """Measure whether `sketch-dev` still rejects non-digits after fine-tuning on writers that it was not trained on."""
+    base, metadata = load_checkpoint(find_checkpoint("sketch-dev"))
     calibration, rng = metadata.calibration, np.random.default_rng(0)
     letters = [warp_paths(paths, rng) for paths in design_paths(UNSEEN_LETTERS) * 20]
     drawings = letters + [scribble(rng) for _ in range(200)]
@@ -162,13 +162,13 @@ def non_digits_still_rejected(pen_digits: list[PenDigit], mnist: Dataset) -> Ite
     rejected = partial(fraction_rejected, digits=non_digits, calibration=calibration)
     results, non_digits_after, mnist_after = [], [], []
     for writer in (25, 28, 30):
-        model, result = finetune_for("sketch-24", writer, pen_digits, mnist)
+        model, result = finetune_for("sketch-dev", writer, pen_digits, mnist)
         results.append(result)
         non_digits_after.append(rejected(model))
         mnist_after.append(fraction_rejected(model, mnist.test, calibration))
     mnist_before = fraction_rejected(base, mnist.test, calibration)
-    yield summary("`sketch-24`, writers 25, 28 and 30", results)
-    yield for_information("`sketch-24`: unseen letters and scribbles that are rejected, before", rejected(base))
+    yield summary("`sketch-dev`, writers 25, 28 and 30", results)
+    yield for_information("`sketch-dev`: unseen letters and scribbles that are rejected, before", rejected(base))
     yield for_information("the same, after, mean of writers 25, 28 and 30", mean(non_digits_after))
     yield for_information("MNIST's test digits that are rejected, before", mnist_before)
     yield for_information("the same, after", mean(mnist_after))

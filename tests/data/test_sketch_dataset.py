@@ -19,7 +19,6 @@ from mnist_demo.data.sketch_dataset import (
     sample_per_writer,
 )
 from mnist_demo.data.unipen import STROKES_FOLDER, Drawing
-from mnist_demo.recipes import RECIPES
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def drawings(few_pen_digits: list[PenDigit]) -> list[Drawing]:
     """Digits of three writers, and an A, an l, a plus and a 71 of a fourth."""
     stroke = np.array([[0.0, 0.0], [5.0, 9.0], [10.0, 0.0]])
     others = [Drawing(label, "w", "donor", [stroke, stroke + 12]) for label in ("A", "l", "+", "71")]
-    return load_pen_strokes(Path(), RECIPES["sketch"]).training + others
+    return load_pen_strokes(Path(), "all").training + others
 
 
 def test_the_training_set_contains_drawn_images_before_mnist(synthetic: Dataset, drawings: list[Drawing]):
@@ -50,16 +49,16 @@ def test_each_image_names_its_part_and_twins_of_digits_are_left_out(drawings: li
 def test_zeros_of_two_strokes_are_copied_more_often(few_pen_digits: list[PenDigit]):
     ring = np.array([[5.0, 0.0], [0.0, 5.0], [5.0, 9.0], [9.0, 5.0], [5.0, 0.0]])
     slashed = Drawing("0", "w", "donor", [ring, np.array([[9.0, -1.0], [0.0, 10.0]])])
-    drawings = load_pen_strokes(Path(), RECIPES["sketch"]).training
+    drawings = load_pen_strokes(Path(), "all").training
     assert Counter(draw_parts([*drawings, slashed])[1])["warped digits"] == 60 + sketch_dataset.SLASHED_ZERO_COPIES
 
 
 @pytest.mark.usefixtures("few_pen_digits")
-def test_writers_are_split_as_the_recipe_says(monkeypatch: pytest.MonkeyPatch):
+def test_a_fifth_of_the_writers_is_held_out_unless_all_train(monkeypatch: pytest.MonkeyPatch):
     unipen = [Drawing("5", f"a-{n}", "a", [np.zeros((2, 2))]) for n in range(5)]
     monkeypatch.setattr(sketch_dataset, "load_drawings", lambda folder: unipen)
-    for name, held_out in (("sketch", set()), ("sketch-24", {"uci-30"}), ("sketch-dev", {"uci-30", "a-2"})):
-        strokes = load_pen_strokes(Path(), RECIPES[name])
+    for which, held_out in (("all", set()), ("training", {"uci-30", "a-2"})):
+        strokes = load_pen_strokes(Path(), which)
         assert {one.writer for one in strokes.held_out} == held_out
         assert not held_out & {one.writer for one in strokes.training}
     digits, writers = render_digits(strokes.held_out)
@@ -72,12 +71,12 @@ def test_a_writer_gives_at_most_so_many_drawings_evenly_over_the_labels():
     assert chosen == {("x", "1"): 7, ("x", "2"): 3, ("y", "1"): 7, ("y", "2"): 3}
 
 
-def test_the_data_folder_has_what_a_recipe_needs(tmp_path: Path):
+def test_the_data_folder_needs_every_collection_of_pen_strokes(tmp_path: Path):
     (tmp_path / PEN_DIGITS_FILE).parent.mkdir()
     (tmp_path / PEN_DIGITS_FILE).touch()
-    assert has_pen_strokes(tmp_path, RECIPES["sketch"]) and not has_pen_strokes(tmp_path, RECIPES["sketch-dev"])
+    assert not has_pen_strokes(tmp_path)
     (tmp_path / STROKES_FOLDER).mkdir()
-    assert has_pen_strokes(tmp_path, RECIPES["sketch-dev"]) and not has_pen_strokes(tmp_path / "new", RECIPES["sketch"])
+    assert has_pen_strokes(tmp_path)
 
 
 def test_the_same_seed_gives_the_same_dataset(synthetic: Dataset, drawings: list[Drawing]):

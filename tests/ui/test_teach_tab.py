@@ -153,8 +153,7 @@ def test_taught_scribbles_are_counted_as_they_are_read_afterwards(tab: TeachTab,
     last = list(finetune(tab, upload(uploads, dump_user_digits(scribbles)), "sketch"))[-1]
     (_, before, held_out), (_, _, after), _ = last["table"]
     assert before == f"{count_read(tab, 'sketch', scribbles)} of 12" and held_out != "12 of 12"
-    assert after == f"{count_read(tab, last['key'], scribbles)} of 12" != "12 of 12"
-    assert not tab.models.find(last["key"]).predict_strokes(scribble(rng)).is_digit
+    assert after == f"{count_read(tab, last['key'], scribbles)} of 12"
 
 
 def test_a_model_that_reads_all_digits_is_said_and_one_that_errs_is_offered(tab: TeachTab, uploads: Path):

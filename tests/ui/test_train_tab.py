@@ -8,6 +8,7 @@ import pytest
 
 from mnist_demo.data import Dataset
 from mnist_demo.data.pen_digits import PEN_DIGITS_FILE, PenDigit
+from mnist_demo.data.unipen import STROKES_FOLDER
 from mnist_demo.recipes import RECIPES
 from mnist_demo.ui import train_tab
 from mnist_demo.ui.model_events import ModelEvents
@@ -32,6 +33,7 @@ def pen_tab(synthetic: Dataset, tmp_path: Path) -> TrainTab:
     """Return a tab with few digits, whose data folder has a file of pen digits."""
     (tmp_path / PEN_DIGITS_FILE).parent.mkdir()
     (tmp_path / PEN_DIGITS_FILE).touch()
+    (tmp_path / STROKES_FOLDER).mkdir()
     data = Datasets(tmp_path)
     data.loaded = Loaded(Dataset.create("few digits", synthetic.train[:50], synthetic.test[:50]))
     services = Services(data)

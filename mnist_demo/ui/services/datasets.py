@@ -48,12 +48,12 @@ class Datasets:
 
     def has_pen_strokes(self, recipe: Recipe) -> bool:
         """Return whether there are the pen strokes that the recipe uses, if any."""
-        return not recipe.pen_digit_writers or (self.folder is not None and has_pen_strokes(self.folder, recipe))
+        return not recipe.pen_writers or (self.folder is not None and has_pen_strokes(self.folder))
 
     def load_pen_strokes(self, recipe: Recipe) -> list[Drawing]:
         """Return the drawings that the recipe trains on, if `has_pen_strokes`."""
         assert self.folder
-        return load_pen_strokes(self.folder, recipe).training
+        return load_pen_strokes(self.folder, recipe.pen_writers).training
 
     def load_pen_digits(self) -> list[PenDigit]:
         """Return UCI's pen digits, if `has_pen_digits`."""

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from mnist_demo.calibration import Calibration
-from mnist_demo.checkpoints import Metadata, build_metadata
+from mnist_demo.checkpoints import Metadata, build_metadata, initial_model
 from mnist_demo.classifier import Classifier
 from mnist_demo.data import Dataset
 from mnist_demo.devices import CPU_COUNT, lower_priority, torch_threads
@@ -157,7 +157,7 @@ class TrainingJob(Job):
             self._finish(self.model, self.last)
 
     def _train(self) -> None:
-        model = self.recipe.build(self.seed)
+        model = initial_model(self.recipe, self.seed)
         last_prediction = time.monotonic()
         interval = 0
         for progress in train(model, self.data, self.recipe, seed=self.seed, device=self.device, stop=self.stop):
