@@ -1,6 +1,6 @@
 """Measure accuracy on people's handwriting: python -m tests.benchmarks.handwriting [--data DIR]
 
-Print a table of results and targets, and exit with 1 if a target is missed. Takes about three minutes on two cores.
+Print a table of results and targets, and exit with 1 if a target is missed. Takes about seven minutes on two cores.
 `sketch-dev` is not trained on writers 25 to 30 of UCI's pen digits, nor on a fifth of the writers of UNIPEN and UJI.
 They were used only to choose recipes. MNIST's test set was used only at the end.
 """
