@@ -1,10 +1,11 @@
 """axe-core, the checker that browsers' accessibility panels use, finds nothing serious in what this project made."""
 
+import base64
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from mnist_demo.data.synthetic import design_strokes
 from tests.browser import draw_with_mouse, expect_prediction, find_pad
@@ -13,6 +14,13 @@ from tests.e2e.test_browse import CELLS
 
 FOREIGN = ["footer", ".sr-only"]  # Gradio's own
 NO_TRANSITIONS = "*, ::before, ::after { transition: none !important; animation: none !important; }"
+
+
+def show_every_gray(route: Route) -> None:
+    """Respond with a digit that has pixels of all 256 values."""
+    response = route.fetch()
+    every_gray = base64.b64encode(bytes(i % 256 for i in range(784))).decode()
+    route.fulfill(response=response, json=response.json() | {"image": every_gray})
 
 
 def check(page: Page, part: str) -> list[str]:
@@ -47,8 +55,10 @@ def test_nothing_serious_is_found(visit: Visit, theme: str):
     page.get_by_role("tab", name="Browse").click()
     expect(page.locator(CELLS).first).to_be_visible()
     findings += check(page, "browse")
+    page.route("**/component_server/", show_every_gray)
     page.locator(CELLS).first.click()
-    expect(page.locator("#digit-browser dialog")).to_be_visible()
+    expect(page.locator("#digit-browser dialog .pixels span").nth(255)).to_have_text("255")
+    page.unroute("**/component_server/")
     findings += check(page, "digit")
     page.keyboard.press("Escape")
     page.get_by_role("tab", name="Train").click()

@@ -307,6 +307,7 @@ def test_no_verdict_is_given_before_the_pen_has_rested(page: Page, names: tuple[
     for name in names:
         page.get_by_role("button", name=name).click()
         expect_prediction(page, DESIGN_DIGITS[name])
+    page.get_by_role("button", name="Clear").click()
     draw_with_mouse(page, HEART)
     expect(page.locator(FINAL_PREDICTION)).to_have_text("Not a digit?")
     notes = page.evaluate("notes")

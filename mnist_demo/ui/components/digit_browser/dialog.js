@@ -32,8 +32,8 @@ function showPixels(bytes, label) {
   setChildCount(pixels, bytes.length, () => make('span', pixels)).forEach((cell, i) => {
     const value = bytes.charCodeAt(i);
     setText(cell, value);
-    // Black and white text have the same contrast at 148 in the light theme and at 105 in the dark one.
-    cell.className = value > 148 ? 'inked half-inked' : value > 105 ? 'half-inked' : '';
+    // Black and white text have the same contrast at 148 in the light theme and at 103 in the dark one.
+    cell.className = value > 148 ? 'inked half-inked' : value > 103 ? 'half-inked' : '';
     cell.style.setProperty('--ink', `${(value / 2.55).toFixed(0)}%`);
   });
 }
