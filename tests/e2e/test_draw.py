@@ -378,7 +378,8 @@ WATCH_SHIFTS = """window.shifts = 0; new PerformanceObserver((list) => {
 }).observe({ type: 'layout-shift', buffered: false });"""
 
 
-@pytest.mark.parametrize("width", [1280, pytest.param(390, marks=slow)])
+@slow
+@pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_moves_when_content_arrives(page: Page, width: int):
     page.set_viewport_size({"width": width, "height": 720 if width > 400 else 664})
     find_pad(page)

@@ -67,7 +67,7 @@ def draw_aliased(design: str, side: int, pen: int) -> Image.Image:
     return picture
 
 
-@pytest.mark.parametrize("side", [28, 300, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("side", [28, *(pytest.param(side, marks=pytest.mark.slow) for side in (300, 500))])
 def test_a_digit_is_the_same_with_every_pen_from_one_pixel_on(side: int):
     classifier = Classifier.load("sketch")
     pens = [pen for pen in (1, 2, 16) if pen <= max(1, side / 12)]

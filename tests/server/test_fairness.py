@@ -108,6 +108,7 @@ def test_large_photos_wait_in_a_queue_and_other_clients_pass_them(server: Server
     assert set(done) == {"7", REFUSED} and done.count("7") >= 20 and len(done) == 60
 
 
+@pytest.mark.slow
 def test_uploads_take_limited_space_and_the_newest_stay(server: Server):
     def total() -> int:
         try:

@@ -152,6 +152,7 @@ def test_an_error_of_the_server_is_reported_as_json_without_a_traceback(server: 
     assert response.status_code == 500 and response.json() == {"error": "Internal server error."}
 
 
+@pytest.mark.slow
 def test_models_are_private_to_their_session_and_outlast_many_other_sessions(server: Server):
     protocol = server.protocol
     with server.client() as client:
@@ -216,7 +217,7 @@ def test_gradio_client_and_curl_may_send_a_photo_of_9_mb(app_url: str, tmp_path:
     assert len(response["data"][0]["probabilities"]) == 10
 
 
-@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [100, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_strange_bodies_do_no_harm(server: Server, count: int):
     process, rng, memory = server.process, random.Random(count), []
     digits = {"format": FORMAT, "version": VERSION, "digits": [{"label": 7, "strokes": SEVEN}]}
