@@ -8,9 +8,9 @@ import mnist_demo
 from mnist_demo import RECIPES, CheckpointError, Classifier, evaluate
 from mnist_demo.checkpoints import find_checkpoint, load_metadata
 from mnist_demo.data import Dataset
-from mnist_demo.data.non_digits import LETTERS, SYMBOLS, design_paths, side_by_side
+from mnist_demo.data.non_digits import LETTERS, SYMBOLS, cut_in_half, design_paths, side_by_side, with_minus_sign
 from mnist_demo.data.pen_digits import PenDigit
-from mnist_demo.data.synthetic import DESIGNS, RARE_DESIGNS, design_strokes, synthetic_paths, warp_paths
+from mnist_demo.data.synthetic import DESIGNS, RARE_DESIGNS, design_strokes, smooth_curve, synthetic_paths, warp_paths
 from mnist_demo.preprocess.strokes import strokes_to_image
 
 # Test accuracies that the tutorials report, in percent.
@@ -55,13 +55,52 @@ def test_non_digits_are_rejected_and_digits_are_accepted():
     assert all(0 <= one.digit_probability <= 1 for one in digits)
 
 
-def test_two_digits_side_by_side_are_detected():
+def ring(x: float, y: float, width: float, height: float) -> np.ndarray:
+    angles = np.linspace(-0.5, 1.5, 24) * np.pi
+    return np.stack([x + width * np.cos(angles), y + height * np.sin(angles)], axis=1)
+
+
+WAVY_ROOF = [(8, 34), (22, 18), (30, 18), (44, 28), (58, 30), (84, 4), (84, 4), (60, 50), (44, 98)]
+RARE_STYLES = {
+    "crossed 7 with a wavy roof": (7, [smooth_curve(WAVY_ROOF), np.array([(36.0, 58), (84, 54)])]),
+    "0 whose slash leaves the ring": (0, [ring(50, 52, 30, 42), np.array([(78.0, 10), (22, 94)])]),
+    "6 with a big ring": (6, [np.array([(45.0, 5), (20, 50)]), ring(50, 65, 34, 34)]),
+    "6 with a big ring and a slanted stem": (6, [np.array([(55.0, 5), (20, 50)]), ring(50, 65, 34, 34)]),
+}
+
+
+@pytest.mark.parametrize("style", RARE_STYLES)
+def test_rare_styles_are_read(style: str):
+    classifier, rng = Classifier.load("sketch"), np.random.default_rng(0)
+    digit, paths = RARE_STYLES[style]
+    predictions = [classifier.predict_strokes(warp_paths(paths, rng, 0.6)) for _ in range(30)]
+    assert sum(one.digit == digit and one.is_digit for one in predictions) >= 29
+
+
+@pytest.mark.parametrize("symbol", ["question mark", "exclamation mark", "delta", "eta", "gamma"])
+def test_symbols_like_a_digit_are_rejected(symbol: str):
+    classifier, rng = Classifier.load("sketch"), np.random.default_rng(0)
+    paths = design_paths({symbol: SYMBOLS[symbol]})[0]
+    assert sum(not classifier.predict_strokes(warp_paths(paths, rng, 0.6)).is_digit for _ in range(30)) >= 27
+
+
+@pytest.mark.parametrize("number", ["10", "11", "12", "17", "71", "100", "-3"])
+def test_several_digits_and_a_minus_sign_are_detected(number: str):
     classifier, rng = Classifier.load("sketch"), np.random.default_rng(5)
-    tens = [
-        classifier.predict_strokes(side_by_side([synthetic_paths(1, rng), synthetic_paths(0, rng)], rng))
-        for _ in range(50)
-    ]
-    assert sum(one.is_multiple and not one.is_digit for one in tens) > 45
+
+    def write() -> list[np.ndarray]:
+        row = [warp_paths(synthetic_paths(int(digit), rng), rng) for digit in number if digit != "-"]
+        return with_minus_sign(row[0], rng) if number.startswith("-") else side_by_side(row, rng)
+
+    predictions = [classifier.predict_strokes(write()) for _ in range(50)]
+    assert sum(not one.is_digit for one in predictions) >= 45 and sum(one.is_multiple for one in predictions) >= 40
+
+
+@pytest.mark.parametrize(("digit", "most"), [(2, 4), (8, 10)])  # of 40; half of an 8 may be a perfect 0
+def test_halves_of_digits_are_rarely_a_sure_digit(digit: int, most: int):
+    classifier, rng = Classifier.load("sketch"), np.random.default_rng(0)
+    halves = [classifier.predict_strokes(cut_in_half(synthetic_paths(digit, rng), rng)) for _ in range(40)]
+    assert sum(one.is_digit and one.confidence * one.digit_probability > 0.95 for one in halves) <= most
 
 
 def test_models_that_know_only_digits_accept_every_drawing():
