@@ -147,6 +147,7 @@ def add_waves(path: Any, rng: np.random.Generator) -> Any:
     return (line + rng.uniform(2, 14) * np.sin(along[:, None] * rng.uniform(5, 30) + rng.uniform(0, 6, 2))).tolist()
 
 
+@pytest.mark.slow
 def test_taught_scribbles_are_counted_as_they_are_read_afterwards(tab: TeachTab, uploads: Path):
     rng = np.random.default_rng(1)
     scribbles = [UserDigit.check(scribble(rng), 3) for _ in range(12)]
