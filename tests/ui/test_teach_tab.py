@@ -148,13 +148,18 @@ def add_waves(path: Any, rng: np.random.Generator) -> Any:
 
 
 @pytest.mark.slow
-def test_taught_scribbles_are_counted_as_they_are_read_afterwards(tab: TeachTab, uploads: Path):
-    rng = np.random.default_rng(1)
+@pytest.mark.parametrize(("seed", "all_are_read"), [(3, True), (4, False)])
+def test_taught_scribbles_are_counted_as_they_are_read_afterwards(
+    tab: TeachTab, uploads: Path, seed: int, all_are_read: bool
+):
+    rng = np.random.default_rng(seed)
     scribbles = [UserDigit.check(scribble(rng), 3) for _ in range(12)]
     last = list(finetune(tab, upload(uploads, dump_user_digits(scribbles)), "sketch"))[-1]
     (_, before, held_out), (_, _, after), _ = last["table"]
     assert before == f"{count_read(tab, 'sketch', scribbles)} of 12" and held_out != "12 of 12"
-    assert after == f"{count_read(tab, last['key'], scribbles)} of 12"
+    assert after == f"{count_read(tab, last['key'], scribbles)} of 12" and (after == "12 of 12") == all_are_read
+    if all_are_read:
+        assert not tab.models.find(last["key"]).predict_strokes(scribble(rng)).is_digit  # a new one is still refused
 
 
 def test_a_model_that_reads_all_digits_is_said_and_one_that_errs_is_offered(tab: TeachTab, uploads: Path):
