@@ -6,17 +6,10 @@ import gzip
 import hashlib
 import io
 import os
-import socket
 import struct
-import subprocess
-import sys
-import tempfile
-import threading
-import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -35,6 +28,8 @@ from mnist_demo.data.pen_digits import PenDigit
 from mnist_demo.data.synthetic import design_strokes, synthetic_dataset, synthetic_paths
 from mnist_demo.evaluation import EpochResult
 from mnist_demo.recipes import Recipe
+from tests.mirror import Mirror
+from tests.served_app import QUICK_START, serve_app
 
 ROOT = Path(__file__).parent.parent
 # Files whose tests use a server of their own. (Marks of xdist_group have no effect in this version of pytest.)
@@ -183,49 +178,6 @@ def small_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synthetic: Data
     return folder
 
 
-class Mirror:
-    """A local server of compressed MNIST files; `mode` selects how it fails."""
-
-    def __init__(self, files: dict[str, bytes]):
-        mirror = self
-        self.mode = "good"
-        self.requests = 0
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                mirror.requests += 1
-                body = files[self.path.strip("/")]
-                if mirror.mode == "silent":
-                    release.wait(10)
-                    return
-                if mirror.mode == "forbidden":
-                    return self.send_error(403)
-                if mirror.mode == "page":
-                    body = b"<html>Please log in</html>"
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                if mirror.mode == "drip":
-                    for i in range(100):
-                        self.wfile.write(body[i : i + 1])
-                        if release.wait(0.1):
-                            return
-                self.wfile.write(body[: len(body) // 2] if mirror.mode == "cut off" else body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        release = self._release = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._release.set()
-        self._server.shutdown()
-        self._server.server_close()
-
-
 @pytest.fixture
 def mirror(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
     """Return a mirror of the files of `small_mnist`; torchvision expects their checksums."""
@@ -258,49 +210,6 @@ def limit_file_size(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-# Arguments of Python: the app with its synthetic digits from a file, or with a third of them, so trainings are short.
-QUICK_START = ("-c", "from tests.serve import run_app; run_app()")
-FEW_DIGITS = ("-c", "from tests.serve import run_app; run_app(3_000, 1_000)")
-
-
-@contextmanager
-def serve_app(
-    data: str | Path, *flags: str, port: int = 0, may_complain: bool = False, program: Sequence[str] = ("app.py",)
-) -> Iterator[str]:
-    """Start the app in a process, on the given or a free port, and yield its URL.
-
-    `data` is a data folder, or "synthetic". `flags` are further flags. `program` holds Python's arguments. A
-    traceback in the log fails the test, unless the app `may_complain`.
-    """
-    port = port or free_port()
-    command = [sys.executable, *program, "--port", str(port), "--data", str(data), *flags]
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
-        with subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
-            try:
-                wait_for_port(port, process)
-                yield f"http://127.0.0.1:{port}/"
-            finally:
-                process.terminate()
-        log.seek(0)
-        assert may_complain or "Traceback" not in (printed := log.read()), printed
-
-
-def wait_for_port(port: int, process: subprocess.Popen) -> None:
-    """Wait until the process listens on the port."""
-    while process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise RuntimeError("the app ended before it served its page")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, free_port, wait_for_port
+from tests.conftest import ROOT
+from tests.served_app import free_port, wait_for_port
 
 NO_NGINX = "NO NGINX: the page was not tested behind a proxy. Install it (Debian: apt-get install nginx-light)."
 

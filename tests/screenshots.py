@@ -12,7 +12,8 @@ from playwright.sync_api import Page
 from mnist_demo.data.mnist import DATA_FOLDER
 from mnist_demo.data.synthetic import DESIGNS, design_strokes
 from tests.browser import choose, chromium, draw_with_mouse, expect_prediction, label_drawing, open_pad
-from tests.conftest import ROOT, serve_app
+from tests.conftest import ROOT
+from tests.served_app import serve_app
 
 FOLDER = Path(__file__).parent / "screenshots"
 CARD = ROOT / "mnist_demo/ui/card.png"

@@ -18,8 +18,9 @@ from typer.main import get_command
 
 import app
 from mnist_demo.data.synthetic import design_strokes
-from tests.conftest import ROOT, draw_photo, free_port, wait_for_port
+from tests.conftest import ROOT, draw_photo
 from tests.protocol import EVENTS, JOIN, Protocol
+from tests.served_app import free_port, wait_for_port
 
 
 @pytest.fixture(scope="module")

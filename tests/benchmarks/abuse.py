@@ -22,8 +22,8 @@ import httpx
 from mnist_demo.devices import hardware_name
 from mnist_demo.personalize.user_digits import FORMAT, VERSION
 from mnist_demo.reports import markdown_table
-from tests.conftest import serve_app
 from tests.protocol import DRAWING, PREDICT, SERVER_FUNCTION, UPLOAD, Protocol, find_server
+from tests.served_app import serve_app
 
 PAUSE = 0.1  # seconds from a prediction to the next drawing
 HEAD = ["sent by one client", "connections", "drawings of the other", "median, ms", "longest, ms", "memory, MB"]

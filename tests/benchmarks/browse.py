@@ -20,7 +20,7 @@ from mnist_demo.ui.services import Services
 from mnist_demo.ui.services.datasets import Loaded
 from tests.benchmarks.rows import Row, at_most, print_rows
 from tests.browser import chromium
-from tests.conftest import serve_app
+from tests.served_app import serve_app
 
 # Each query changes the filter, the order or the page.
 QUERIES = [

@@ -20,7 +20,7 @@ from mnist_demo.data.synthetic import DESIGNS, design_strokes
 from mnist_demo.preprocess.strokes import Strokes, resample
 from tests.benchmarks.rows import Row, at_most, print_rows
 from tests.browser import FLAGS, find_chromium
-from tests.conftest import serve_app
+from tests.served_app import serve_app
 
 POINTS_A_SECOND = 60
 SPEED = 2.5  # field units, of a hundred, between two points: a digit takes about a second and a half

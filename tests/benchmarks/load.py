@@ -21,7 +21,7 @@ from mnist_demo.data.mnist import DATA_FOLDER
 from mnist_demo.reports import markdown_table
 from tests.benchmarks.rows import Row, at_most, print_rows
 from tests.benchmarks.simulated_users import HEAD, MEGABYTE, SimulatedUsers
-from tests.conftest import serve_app
+from tests.served_app import serve_app
 
 PRELOAD_SECONDS = 5.0  # in which a server that responds still loads modules
 

@@ -12,7 +12,8 @@ from mnist_demo.data import mnist as mnist_module
 from mnist_demo.data.mnist import download_mnist, load_mnist, missing_files
 from mnist_demo.data.synthetic import synthetic_dataset
 from mnist_demo.errors import DataError
-from tests.conftest import ROOT, Mirror, limit_file_size
+from tests.conftest import ROOT, limit_file_size
+from tests.mirror import Mirror
 
 
 def test_mnist_files_load_as_tensors(small_mnist: Path, synthetic: Dataset):

@@ -18,6 +18,7 @@ PHONE: dict[str, Any] = {"width": 390, "height": 664, "has_touch": True, "is_mob
 MEDIA = {"reduced_motion", "forced_colors"}  # options of a page; others are those of its context
 
 Visit = Callable[..., Page]
+slow = pytest.mark.slow
 # Tests that leave nothing behind but a drawing: they share a page, which saves the time to open one.
 keeps_page = pytest.mark.keeps_page
 

@@ -9,8 +9,8 @@ from playwright.sync_api import Page, Route, expect
 
 from mnist_demo.data.synthetic import design_strokes
 from tests.browser import draw_with_mouse, expect_prediction, find_pad
+from tests.e2e.browse_tab import CELLS
 from tests.e2e.conftest import Visit
-from tests.e2e.test_browse import CELLS
 
 FOREIGN = ["footer", ".sr-only"]  # Gradio's own
 NO_TRANSITIONS = "*, ::before, ::after { transition: none !important; animation: none !important; }"

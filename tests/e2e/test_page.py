@@ -8,9 +8,9 @@ from playwright.sync_api import Browser, expect
 
 from mnist_demo.data.mnist import MNIST_FILES
 from tests.browser import find_pad, open_pad, watch
-from tests.conftest import serve_app
+from tests.e2e.browse_tab import CELLS, SUMMARY
 from tests.e2e.conftest import Visit
-from tests.e2e.test_browse import CELLS, SUMMARY
+from tests.served_app import serve_app
 
 
 @pytest.mark.slow

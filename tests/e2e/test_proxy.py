@@ -12,10 +12,10 @@ from playwright.sync_api import Browser, Page, expect
 from mnist_demo.checkpoints import list_checkpoints
 from mnist_demo.data.synthetic import design_strokes
 from tests.browser import draw_with_mouse, expect_prediction, open_pad, watch
-from tests.conftest import FEW_DIGITS, serve_app
-from tests.e2e.test_browse import GET_DIGITS, RANGE, SUMMARY, open_browser, pick
-from tests.e2e.test_train import NAME, RUNS, STATUS, open_training
+from tests.e2e.browse_tab import GET_DIGITS, RANGE, SUMMARY, open_browser, pick
+from tests.e2e.train_tab import NAME, RUNS, STATUS, open_training
 from tests.nginx import documented, run_nginx
+from tests.served_app import FEW_DIGITS, serve_app
 
 SUB_PATH = "/digits/"
 FORWARDED = """proxy_set_header X-Forwarded-Host $http_host; proxy_set_header X-Forwarded-Proto $scheme;

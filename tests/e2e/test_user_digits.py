@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from mnist_demo.data.synthetic import design_strokes
 from mnist_demo.personalize.user_digits import parse_user_digits
 from tests.browser import READY, choose, draw_with_mouse, expect_prediction, label_drawing
-from tests.e2e.test_train import OBSERVE_SHIFTS, RUNS, STATUS
+from tests.e2e.train_tab import OBSERVE_SHIFTS, RUNS, STATUS
 
 SAVED, DIGITS = "#prediction .saved", "#user-digits .digits li"
 FINE_TUNED = "softmax + your handwriting"

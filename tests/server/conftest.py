@@ -8,8 +8,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.conftest import serve_app
 from tests.protocol import Protocol, find_server
+from tests.served_app import serve_app
 
 MAX_UPLOAD_BYTES, MAX_STATES, MAX_WAITING = 5_000_000, 10, 5
 # Small limits and few digits, so that tests need not wait long.

@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import FEW_DIGITS, serve_app
 from tests.nginx import documented, run_nginx
 from tests.protocol import DRAWING, EVENTS, JOIN, PREDICT, SEVEN, Protocol
+from tests.served_app import FEW_DIGITS, serve_app
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from mnist_demo.data import Dataset
 from mnist_demo.errors import DataError, InputError
 from mnist_demo.ui.services import datasets
 from mnist_demo.ui.services.datasets import Datasets
-from tests.conftest import Mirror
+from tests.mirror import Mirror
 
 
 @pytest.fixture(autouse=True)
