@@ -26,8 +26,9 @@ MAX_STROKES, MAX_POINTS = 500, 20_000
 MAX_COORDINATE, MIN_EXTENT = 1e9, 1e-100  # a smaller drawing is a dot, because scaling it would overflow
 MAX_SEGMENTS = 4_000  # of a drawing after resampling; limits the time that a scribble takes
 
-# Centers of the 28x28 pixels as (x, y), row by row.
-_PIXELS = np.stack(np.meshgrid(np.arange(IMAGE_SIZE), np.arange(IMAGE_SIZE)), axis=-1).reshape(-1, 2).astype(np.float32)
+# Centers of the 28x28 pixels as (x, y) from the image's middle, row by row: small numbers lose little in float32.
+_MIDDLE = (IMAGE_SIZE - 1) / 2
+_PIXELS = np.stack(np.meshgrid(*[np.arange(IMAGE_SIZE) - _MIDDLE] * 2), axis=-1).reshape(-1, 2).astype(np.float32)
 _PIXELS_AND_ONES = np.concatenate([_PIXELS.T, np.ones((1, len(_PIXELS)), np.float32)])  # (3, 784)
 
 
@@ -155,7 +156,8 @@ def rasterize(paths: list[np.ndarray], pen_width: float = PEN_WIDTH) -> np.ndarr
 
     A pixel's value depends on its center's distance to the nearest segment, with a ramp one pixel wide at the edge.
     """
-    starts = np.concatenate([path[:-1] if len(path) > 1 else path for path in paths]).astype(np.float32)
+    starts = np.concatenate([path[:-1] if len(path) > 1 else path for path in paths])
+    starts = (starts - _MIDDLE).astype(np.float32)
     steps = np.concatenate([np.diff(path, axis=0) if len(path) > 1 else path * 0 for path in paths]).astype(np.float32)
     lengths = np.maximum((steps**2).sum(axis=1, keepdims=True), 1e-12)  # squared, like all distances below
     nearest = np.full(len(_PIXELS), np.inf, dtype=np.float32)
