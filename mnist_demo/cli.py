@@ -1,4 +1,4 @@
-"""The command line: python -m mnist_demo train | evaluate | predict | show | recipes."""
+"""The command line: python -m mnist_demo train | evaluate | predict | show | export | recipes."""
 
 import random
 import signal
@@ -21,6 +21,7 @@ from mnist_demo.data.synthetic import synthetic_dataset
 from mnist_demo.devices import default_device
 from mnist_demo.errors import DemoError, InputError
 from mnist_demo.evaluation import evaluate
+from mnist_demo.files import write_atomically
 from mnist_demo.preprocess.photo_file import open_photo
 from mnist_demo.recipes import RECIPES, find_recipe
 from mnist_demo.reports import evaluation_table, format_percent, metadata_note, recipe_table
@@ -170,6 +171,23 @@ def run_show(
 
         plots.save_figure(plots.pixel_values(image, caption), out)
         print(f"Its pixel values are plotted in {out}")
+
+
+@app.command("export")
+def run_export(
+    name: Annotated[str, Argument(metavar="NAME", help="Name or file of a checkpoint.")] = DEFAULT_MODEL,
+    out: Annotated[Path, Option(metavar="FILE", help="Web page to write.")] = Path("digits.html"),
+) -> None:
+    """Write a model as a web page: one file, which predicts drawings in any browser, without a server."""
+    classifier = Classifier.load(name)
+    from mnist_demo.ui.export import to_web_page  # here, since Gradio loads slowly
+
+    page = to_web_page(classifier).encode()
+    try:
+        write_atomically(out, page)
+    except OSError as error:
+        raise InputError(f"The web page {out} could not be written: {error}") from error
+    print(f"{classifier.name} is in {out} ({len(page) / 1000:,.0f} kB); open it in a browser.")
 
 
 @app.command("recipes")

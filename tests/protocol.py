@@ -10,10 +10,10 @@ import psutil
 from mnist_demo.recipes import find_recipe
 from mnist_demo.ui.recipe_form import recipe_values
 
-PREDICT, SERVER_FUNCTION, UPLOAD = "predict", "gradio_api/component_server/", "gradio_api/upload"
+PREDICT, SERVER_FUNCTION, UPLOAD = "gradio_api/run/predict_strokes", "gradio_api/component_server/", "gradio_api/upload"
 JOIN, EVENTS, HEARTBEAT = "gradio_api/queue/join", "gradio_api/queue/data", "gradio_api/heartbeat/"
 SEVEN = [[[10, 10], [90, 10], [40, 100]]]
-DRAWING: dict[str, Any] = {"strokes": SEVEN, "model": "sketch"}
+DRAWING: dict[str, Any] = {"data": [SEVEN, "sketch"]}  # for PREDICT
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,13 @@ class Protocol:
         """Return the path and body of each kind of request that the page makes. `path` is that of an uploaded file."""
         key = {"key": "x/softmax #1"}
         query = {"model": "softmax", "show": "wrong", "order": "random", "seed": "3", "page": "0", "row": "5"}
-        explain = DRAWING | {"what_if": {"rotation": 9, "pen_width": 3.0, "centered": False}, "all": True}
-        calls = [("digit-browser", name, query) for name in ("grid", "digit", "grid_file", "table_file")]
-        calls += [("training-monitor", "download", key), ("explanation", "explain", explain)]
+        what_if = {"rotation": 9, "pen_width": 3.0, "centered": False}
+        explain = {"strokes": SEVEN, "model": "sketch", "what_if": what_if, "parts": ["heat_maps", "variants"]}
+        calls: list[tuple[str, str, Any]] = [
+            ("digit-browser", name, query) for name in ("grid", "digit", "grid_file", "table_file")
+        ]
+        calls += [("training-monitor", name, key) for name in ("download", "web_page")]
+        calls += [("explanation", "explain", explain)]
         calls += [("user-digits", "validate", {"path": path})]
         file = {"path": path, "meta": {"_type": "gradio.FileData"}}
         files = {each["id"] for each in self.config["components"] if each["type"] in ("image", "uploadbutton")}
@@ -74,7 +78,6 @@ class Protocol:
         return [
             (PREDICT, DRAWING),
             *((SERVER_FUNCTION, self.call(*call)) for call in calls),
-            ("gradio_api/run/predict_strokes", {"data": [SEVEN, "softmax"]}),
             ("gradio_api/run/predict_image", {"data": ["iVBORw0KGgo=", "softmax"]}),
             ("gradio_api/call/predict_strokes", {"data": [SEVEN, "softmax"]}),
             ("gradio_api/call/v2/predict_image", {"image": "iVBORw0KGgo=", "model": "softmax"}),

@@ -23,6 +23,8 @@ SCREEN = ""  # the visible part of the page
 def show_draw(page: Page) -> None:
     draw_with_mouse(page, design_strokes("crossed 7"))
     expect_prediction(page, "7")
+    page.locator("#prediction .ask-all").click()
+    page.locator("#prediction .why").click()
     page.wait_for_selector("#prediction .nearest img:visible", timeout=120_000)
 
 

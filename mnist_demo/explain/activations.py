@@ -1,4 +1,4 @@
-"""Activations: what each layer of a model computes from a drawing, as small images with a caption."""
+"""Activations: what the linear layers of a model compute from a drawing, as small images with a caption."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,6 @@ from mnist_demo.explain.attribution import expected_gradients
 from mnist_demo.models import CosineConv
 
 MAX_UNITS = 12  # shown of a linear layer: the most active
-MAX_MAPS = 32  # shown of a convolution: the most active
 _WITH_WEIGHTS = (nn.Linear, nn.Conv2d, CosineConv)
 
 
@@ -22,28 +21,25 @@ class LayerActivations:
 
     caption: str  # what the page says of it, in 20 words at most
     units: list[int]  # the unit that each picture shows, from 0; in the last layer, its digit
-    pictures: np.ndarray  # float32 (K, H, W), one per unit
+    pictures: np.ndarray  # float32 (K, 28, 28), one per unit, signed
     values: list[float]  # activation of each unit
-    signed: bool  # whether pictures have positive and negative values; otherwise they start at 0
 
 
 def compute_activations(model: nn.Sequential, image: np.ndarray) -> list[LayerActivations]:
-    """Return how each layer responds to an image, uint8 (28, 28).
+    """Return how each linear layer responds to an image, uint8 (28, 28). The browser shows convolutions itself.
 
     `model` is one of MODELS, in evaluation mode and on the CPU. A model without hidden layers shows the weights of the
-    ten digits. Other models show each hidden layer: a convolution by its most active maps, in their order, and a linear
-    layer by its most active units, as weights in the first layer and as attributions (`expected_gradients`) later.
+    ten digits. Other models show each hidden linear layer by its most active units, as weights in the first layer and
+    as attributions (`expected_gradients`) later.
     """
     *hidden, (last, logits, _) = _run_stages(model, image)
     if not hidden:
         return [_show_digits(last, logits)]  # type: ignore[arg-type]  # each model ends with nn.Linear
     shown = []
     for number, (layer, output, end) in enumerate(hidden, 1):
-        title = f"Layer {number} of {len(hidden)}"
         if isinstance(layer, nn.Linear):
+            title = f"Layer {number} of {len(hidden)}"
             shown.append(_show_units(model[:end], layer, image, output, title, is_first=number == 1))
-        else:
-            shown.append(_show_maps(output, title))
     return shown
 
 
@@ -66,16 +62,7 @@ def _run_stages(model: nn.Sequential, image: np.ndarray) -> Iterator[tuple[nn.Mo
 def _show_digits(last: nn.Linear, logits: Tensor) -> LayerActivations:
     caption = "One weight for each pixel and digit. Ink on orange raises the digit's score, on blue lowers it."
     weights = last.weight.detach()[:10].reshape(10, 28, 28).numpy().copy()
-    return LayerActivations(caption, list(range(10)), weights, logits[:10].tolist(), signed=True)
-
-
-def _show_maps(maps: Tensor, title: str) -> LayerActivations:
-    count, height, width = maps.shape
-    values = maps.mean(dim=(1, 2))
-    units = values.topk(min(MAX_MAPS, count)).indices.sort().values
-    most = f"{MAX_MAPS} most active of " if count > MAX_MAPS else ""
-    caption = f"{title} · {most}{count} filters ({height}x{width}). Ink: the filter found its pattern here."
-    return LayerActivations(caption, units.tolist(), maps[units].numpy(), values[units].tolist(), signed=False)
+    return LayerActivations(caption, list(range(10)), weights, logits[:10].tolist())
 
 
 def _show_units(
@@ -89,4 +76,4 @@ def _show_units(
         pictures = expected_gradients(lambda images: stages(images)[:, units], image)
         hint = "Orange ink excited it, blue inhibited it."
     caption = f"{title} · {len(units)} most active of {len(activations)} units. {hint}"
-    return LayerActivations(caption, units.tolist(), pictures, activations[units].tolist(), signed=True)
+    return LayerActivations(caption, units.tolist(), pictures, activations[units].tolist())

@@ -32,13 +32,11 @@ PHOTOS = re.compile(r"/gradio_api/(queue/join|(run|call|call/v2)/predict_image)"
 
 # What the page, gradio_client and the API page request. Of the files, only uploads on this host.
 _READ = re.compile(
-    rf"{HEALTH}|{PAGE.pattern}|/(theme\.css|favicon\.ico|card\.png|robots\.txt)/?|/(assets|static)/.+"
+    rf"{HEALTH}|{PAGE.pattern}|/weights/.+|/(theme\.css|favicon\.ico|card\.png|robots\.txt)/?|/(assets|static)/.+"
     r"|/gradio_api/(info/?|startup-events|theme\.css|upload_progress|queue/data|file=(?!\w+:/).+)"
     r"|/gradio_api/(heartbeat/[^/]+|call/(v2/)?[^/]+/[^/]+)"
 )
-_WRITE = re.compile(
-    r"/predict|/gradio_api/(queue/join|cancel|reset/?|upload|component_server/?|run/[^/]+|call/(v2/)?[^/]+)"
-)
+_WRITE = re.compile(r"/gradio_api/(queue/join|cancel|reset/?|upload|component_server/?|run/[^/]+|call/(v2/)?[^/]+)")
 ENDPOINTS = {"GET": _READ, "HEAD": _READ, "POST": _WRITE, "OPTIONS": _WRITE}
 
 

@@ -116,4 +116,4 @@ def build_page(services: Services) -> Page:
     style = {"theme": create_theme(), "css_paths": [_FOLDER / "page.css"], "favicon_path": _FOLDER / "favicon.svg"}
     card = Route("/card.png", lambda _: FileResponse(_FOLDER / "card.png"))
     head, script = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("head.html", "page.js"))
-    return Page(blocks, [draw.route, card], f"{head}<script>\n{script}</script>\n", style)
+    return Page(blocks, [draw.weights.route, card], f"{head}<script>\n{script}</script>\n", style)

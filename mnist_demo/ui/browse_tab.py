@@ -1,6 +1,5 @@
 """The Browse tab: a model's predictions for whole sets of digits, filtered, sorted, and one by one."""
 
-import base64
 import functools
 import secrets
 from collections.abc import Callable
@@ -137,8 +136,8 @@ class BrowseTab:
             "prediction": int(grid.evaluation.predictions[row]),
             "label": int(grid.evaluation.labels[row]),
             "percentages": [round(100 * share, 1) for share in grid.evaluation.probabilities[row].tolist()],
-            "image": base64.b64encode(image.tobytes()).decode(),
-            "models": render.votes(self.models.predict_with_all(image, grid.classifier))["models"],
+            "image": render.pixels(image),
+            "models": render.votes(self.models.predict_with_all(image, grid.classifier)),
             "page": position[0] // PAGE_SIZE if position else None,
             "previous": rows[position[0] - 1].item() if position and position[0] else None,
             "next": rows[position[0] + 1].item() if position and position[0] + 1 < len(rows) else None,

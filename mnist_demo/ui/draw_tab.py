@@ -1,19 +1,18 @@
 """The Draw tab: a pad, a photo, a model and its prediction."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
-from mnist_demo.classifier import BLANK, Classifier
+from mnist_demo.browser import engine_script
+from mnist_demo.classifier import BLANK, Prediction
 from mnist_demo.data.synthetic import design_strokes
-from mnist_demo.errors import DemoError, InputError
 from mnist_demo.personalize.user_digits import MAX_DIGITS
 from mnist_demo.preprocess.images import fit_to_mnist, photo_to_ink
 from mnist_demo.preprocess.photo_file import open_photo
-from mnist_demo.preprocess.strokes import PEN_WIDTH, Strokes, strokes_to_image
+from mnist_demo.preprocess.strokes import PEN_WIDTH, Strokes
 from mnist_demo.server.clients import client_address
 from mnist_demo.ui import render
 from mnist_demo.ui.components.base import Query
@@ -22,11 +21,32 @@ from mnist_demo.ui.components.inputs import Choice, PhotoFile
 from mnist_demo.ui.components.prediction_panel import PredictionPanel
 from mnist_demo.ui.components.sketchpad import PAD_SIZE, Sketchpad
 from mnist_demo.ui.handlers import LONG_EVENT, PRIVATE_EVENT, user_errors
-from mnist_demo.ui.predict_route import PREDICT_PATH, predict_route
 from mnist_demo.ui.services import Services
+from mnist_demo.ui.weights_route import WeightsFiles
 
 EXAMPLES = ["crossed 7", "1 with a long upstroke", "open 4", "curly 2", "curly 9", "0 crossed by a long slash"]
-NO_PHOTO = render.prediction(BLANK, blank="No photo yet")
+
+
+def _to_value(prediction: Prediction, blank: str) -> dict[str, Any]:
+    """Return the value of a prediction panel; `blank` is its note if there is no ink."""
+    return render.prediction(prediction) | {"image": render.pixels(prediction.image), "blank": blank}
+
+
+NO_PHOTO = _to_value(BLANK, blank="No photo yet")
+
+
+def create_pad(model: str, weights: dict[str, str]) -> Sketchpad:
+    """Return the pad. `model` is the key of the selected model, `weights` the addresses of models' files by key."""
+    examples = {name: _center_on_pad(design_strokes(name)) for name in EXAMPLES}
+    return Sketchpad(model=model, engine=engine_script(), weights=weights, examples=examples, elem_id="pad")
+
+
+def create_panel(model_count: int) -> PredictionPanel:
+    """Return the panel that shows the predictions of the pad's drawings."""
+    blank = _to_value(BLANK, blank="Draw a digit")
+    return PredictionPanel(
+        blank, follows_pad=True, max_digits=MAX_DIGITS, model_count=model_count, elem_id="prediction"
+    )
 
 
 class DrawTab:
@@ -35,16 +55,13 @@ class DrawTab:
     def __init__(self, services: Services):
         self.models = services.models
         self.queue = services.compute_queue
-        self.route = predict_route(self.predict, self.queue)
+        self.weights = WeightsFiles(services.models)
 
     def build(self, explain: Query) -> None:
         """Lay out the tab; call it inside its gr.Tab. `explain` is `ExplainPanel.explain`."""
         with gr.Row(equal_height=False, elem_id="draw-row"):
             with gr.Column(min_width=300):
-                examples = {name: _center_on_pad(design_strokes(name)) for name in EXAMPLES}
-                self.pad = Sketchpad(
-                    model=self.models.default_key(), examples=examples, predict_path=PREDICT_PATH, elem_id="pad"
-                )
+                self.pad = create_pad(self.models.default_key(), self.weights.addresses)
                 with gr.Column(visible=False, elem_id="photo") as photo_side:  # created when it is first wanted
                     photo = PhotoFile(
                         sources=["upload", "clipboard", "webcam"],
@@ -54,13 +71,7 @@ class DrawTab:
                     )
                     draw_button = gr.Button("Draw instead", size="sm")
             with gr.Column(min_width=300, elem_id="draw-answer"):
-                PredictionPanel(
-                    render.prediction(BLANK),
-                    follows_pad=True,
-                    max_digits=MAX_DIGITS,
-                    model_count=len(self.models.shared_names()),
-                    elem_id="prediction",
-                )
+                create_panel(model_count=len(self.models.shared_names()))
                 photo_prediction = PredictionPanel(
                     NO_PHOTO, visible=False, follows_pad=False, model_count=0, elem_id="photo-prediction"
                 )
@@ -79,34 +90,6 @@ class DrawTab:
             **LONG_EVENT,
         )
 
-    def predict(self, drawings: Sequence[Any]) -> list[dict[str, Any]]:
-        """Predict drawings of pads, several at once. Never raise: {"error": text} explains a bad drawing.
-
-        Each drawing is {"strokes": as for `predict_strokes`, "model": key}.
-        """
-        responses: list[dict[str, Any]] = [{} for _ in drawings]
-        batches: dict[Classifier, dict[int, np.ndarray]] = {}  # images by index
-        for i, drawing in enumerate(drawings):
-            try:
-                if not isinstance(drawing, dict):
-                    raise InputError(
-                        f"A drawing must be an object with strokes and model; got {type(drawing).__name__}."
-                    )
-                image = strokes_to_image(drawing.get("strokes"))  # type: ignore[arg-type]  # it validates
-                classifier, notice = self.models.find_or_default(drawing.get("model"))
-                batches.setdefault(classifier, {})[i] = image
-                responses[i] = {"model": classifier.name, "notice": notice}
-            except DemoError as error:
-                responses[i] = {"error": str(error)}
-        for classifier, images in batches.items():
-            try:
-                for i, prediction in zip(images, classifier.predict_batch(list(images.values())), strict=True):
-                    responses[i] |= render.prediction(prediction)
-            except DemoError as error:
-                for i in images:
-                    responses[i] = {"error": str(error)}
-        return responses
-
     @user_errors
     def predict_photo(self, path: str | None, key: str, request: gr.Request) -> dict[str, Any]:
         """Predict a photo file; the result holds the ink that was found in it."""
@@ -116,7 +99,7 @@ class DrawTab:
             ink = photo_to_ink(open_photo(file))
         classifier, notice = self.models.find_or_default(key)
         prediction = classifier.predict_mnist(fit_to_mnist(ink))
-        return render.prediction(prediction, blank="No ink was found") | {
+        return _to_value(prediction, blank="No ink was found") | {
             "ink": render.png_url(np.rint(255 * (1 - ink))),
             "votes": render.votes(self.models.predict_with_all(prediction.image, classifier)),
             "notice": notice,

@@ -20,7 +20,7 @@ from mnist_demo.ui.services import Services
 from mnist_demo.ui.services.result_cache import NotReady, Report, ResultCache
 
 MAX_INDEXES = 3  # models whose index of training digits is kept, 16 MB each
-MIN_PERCENTAGE = 1.0  # of a second digit that is explained
+MIN_PROBABILITY = 0.01  # of a second digit that is explained
 COLUMNS = 16  # units in a row of an activation sprite
 
 
@@ -36,8 +36,8 @@ class ExplainPanel:
         """Explain a drawing's prediction. Never raise: {"error": text} explains a bad query.
 
         query: {"strokes", "model": key, "what_if": {"rotation", "pen_width", "centered"}, "parts": names}. Return those
-        of the parts: "maps" of the likeliest digits, "votes" of all models, "nearest" training digits, which may be
-        "busy", "layers", "variants" of the drawing, and the "network"; for a blank drawing, only the last.
+        of the parts: "heat_maps" of the likeliest digits, "nearest" training digits, which may be "busy", "units",
+        "variants" of the drawing, and the "network"; for a blank drawing, only the last.
         """
         if not isinstance(query, dict):
             raise InputError(f"A query must be an object with strokes and model; got {type(query).__name__}.")
@@ -45,14 +45,13 @@ class ExplainPanel:
         with self.queue.turn(client):
             strokes = query.get("strokes")
             image = strokes_to_image(strokes)  # type: ignore[arg-type]  # it validates
-            classifier, _ = self.models.find_or_default(query.get("model"))
+            classifier = self.models.find(query.get("model") or self.models.default_key())
             prediction = classifier.predict_mnist(image)
             renderers: dict[str, Callable[[], Any]] = {
                 "network": lambda: render.network_boxes(classifier.model),  # type: ignore[arg-type]
-                "maps": lambda: _render_maps(classifier, prediction),
-                "votes": lambda: render.votes(self.models.predict_with_all(image, classifier)),
+                "heat_maps": lambda: _render_heat_maps(classifier, prediction),
                 "nearest": lambda: self._find_nearest(classifier, prediction, client),
-                "layers": lambda: _render_layers(classifier, image),
+                "units": lambda: _render_units(classifier, image),
                 "variants": lambda: _render_variants(classifier, prediction, strokes, query.get("what_if")),
             }
             possible = renderers if image.any() else ["network"]
@@ -104,19 +103,14 @@ def _change_drawing(strokes: Any, what_if: Any) -> np.ndarray:
     return strokes_to_image(strokes, rotation=rotation, pen_width=pen_width, pad_size=pad_size)
 
 
-def _render_maps(classifier: Classifier, prediction: Prediction) -> list[dict[str, Any]]:
-    percentages = render.percentages(prediction)
+def _render_heat_maps(classifier: Classifier, prediction: Prediction) -> list[dict[str, Any]]:
     first, second = np.argsort(prediction.probabilities)[::-1][:2].tolist()
-    digits = [first, *([second] if percentages[second] >= MIN_PERCENTAGE else [])]
+    is_likely = prediction.digit_probability * prediction.probabilities[second] >= MIN_PROBABILITY
+    digits = [first, *([second] if is_likely else [])]
     maps = attribute(classifier.model, prediction.image, digits)
     scale = float(np.abs(maps).max()) or 1.0  # the same for both, so that they can be compared
     return [
-        {
-            "digit": digit,
-            "percentage": f"{percentages[digit]:.1f}%",
-            "ink": render.sprite(prediction.image[None], 1),
-            "heat": render.heat_map(one[None], 1, scale),
-        }
+        {"digit": digit, "ink": render.sprite(prediction.image[None], 1), "heat": render.heat_map(one[None], 1, scale)}
         for digit, one in zip(digits, maps, strict=True)
     ]
 
@@ -124,23 +118,18 @@ def _render_maps(classifier: Classifier, prediction: Prediction) -> list[dict[st
 def _render_variants(classifier: Classifier, prediction: Prediction, strokes: Any, what_if: Any) -> list[dict]:
     changed = classifier.predict_mnist(_change_drawing(strokes, what_if))
     return [
-        render.model_vote(name, each)
-        | {"name": name, "image": render.sprite(each.image[None], 1), "is_digit": each.is_digit}
+        {"name": name, "image": render.sprite(each.image[None], 1), "prediction": render.prediction(each)}
         for name, each in (("as drawn", prediction), ("changed", changed))
     ]
 
 
-def _render_layers(classifier: Classifier, image: np.ndarray) -> list[dict[str, Any]]:
-    layers = []
-    for layer in compute_activations(classifier.model, image):  # type: ignore[arg-type]  # all are Sequential
-        if layer.signed:
-            sprite = render.heat_map(layer.pictures, COLUMNS)
-            labels = [f"{unit}: {value:.1f}" for unit, value in zip(layer.units, layer.values, strict=True)]
-        else:
-            strongest = max(float(layer.pictures.max()), 1e-12)
-            sprite = render.sprite(np.rint(layer.pictures * (255 / strongest)).astype(np.uint8), COLUMNS)
-            labels = ["" for _ in layer.units]
-        layers.append(
-            {"caption": layer.caption, "sprite": sprite, "columns": COLUMNS, "labels": labels, "is_heat": layer.signed}
-        )
-    return layers
+def _render_units(classifier: Classifier, image: np.ndarray) -> list[dict[str, Any]]:
+    return [
+        {
+            "caption": layer.caption,
+            "sprite": render.heat_map(layer.pictures, COLUMNS),
+            "columns": COLUMNS,
+            "labels": [f"{unit}: {value:.1f}" for unit, value in zip(layer.units, layer.values, strict=True)],
+        }
+        for layer in compute_activations(classifier.model, image)  # type: ignore[arg-type]  # all are Sequential
+    ]

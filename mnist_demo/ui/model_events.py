@@ -12,6 +12,7 @@ from mnist_demo.recipes import RECIPES
 from mnist_demo.reports import format_percent
 from mnist_demo.server.clients import client_address
 from mnist_demo.ui import render
+from mnist_demo.ui.export import to_web_page
 from mnist_demo.ui.handlers import query_errors, session_id, user_errors
 from mnist_demo.ui.services import Services
 from mnist_demo.ui.services.model_store import Session
@@ -46,12 +47,24 @@ class ModelEvents:
     @query_errors
     def download(self, query: Any, client: str) -> dict[str, Any]:
         """Return the file of a session's model, or an error."""
-        key = query.get("key", "") if isinstance(query, dict) else ""
-        classifier = self.models.find(key)
-        if classifier.name == key or classifier.metadata is None:
-            raise InputError("Only a model of this session can be downloaded here.")
+        classifier = self._find_own(query)
+        assert classifier.metadata  # it was trained or uploaded
         content = to_bytes(classifier.model, classifier.metadata)
         return render.download(f"{classifier.name}{CHECKPOINT_SUFFIX}", "application/octet-stream", content)
+
+    @query_errors
+    def web_page(self, query: Any, client: str) -> dict[str, Any]:
+        """Return a session's model as a web page that predicts drawings without a server, or an error."""
+        classifier = self._find_own(query)
+        return render.download(f"{classifier.name}.html", "text/html", to_web_page(classifier).encode())
+
+    def _find_own(self, query: Any) -> Classifier:
+        """Return the model of a query {"key"}. Raise InputError if it is not of a session."""
+        key = query.get("key", "") if isinstance(query, dict) else ""
+        classifier = self.models.find(key)
+        if classifier.name == key:
+            raise InputError("Only a model of this session can be downloaded here.")
+        return classifier
 
     def update_choices(self, selected: str, request: gr.Request) -> tuple[gr.Dropdown, list]:
         """Return the model choices for Draw and for Browse; the selected one stays, unless it was dropped."""

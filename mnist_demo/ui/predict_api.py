@@ -69,14 +69,7 @@ def _decode_base64(image: object) -> bytes:
 
 
 def _to_json(classifier: Classifier, prediction: Prediction) -> dict[str, Any]:
-    return {
-        "digit": prediction.digit,
-        "probabilities": prediction.probabilities,
-        "is_digit": prediction.is_digit,
-        "digit_probability": prediction.digit_probability,
-        "is_multiple": prediction.is_multiple,
-        "model": classifier.name,
-    }
+    return render.prediction(prediction) | {"model": classifier.name}
 
 
 def _add_endpoint(function: Callable, name: str, example: Any) -> None:

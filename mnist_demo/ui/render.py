@@ -2,7 +2,6 @@
 
 import base64
 import io
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -34,41 +33,25 @@ def download(name: str, kind: str, content: bytes) -> dict[str, str]:
     return {"name": name, "kind": kind, "content": base64.b64encode(content).decode()}
 
 
-def prediction(result: Prediction, *, blank: str = "Draw a digit") -> dict[str, Any]:
-    """Return what the prediction panel shows.
-
-    That is the label and the note below it, whether it is a digit, the best guess, eleven percentages (none for a
-    blank drawing), and the 28x28 pixels in base64. `blank` is the note for a drawing without ink.
-    """
-    is_blank = result.digit is None
-    label, note = _label(result)
+def prediction(result: Prediction) -> dict[str, Any]:
+    """Return a prediction as JSON, without its image. The page and the HTTP API use the same names."""
     return {
-        "label": label,
-        "note": blank if is_blank else note,
-        "is_digit": result.is_digit,
         "digit": result.digit,
-        "percentages": [] if is_blank else percentages(result),
-        "image": base64.b64encode(result.image.tobytes()).decode(),
+        "probabilities": result.probabilities,
+        "is_digit": result.is_digit,
+        "digit_probability": result.digit_probability,
+        "is_multiple": result.is_multiple,
     }
 
 
-def percentages(result: Prediction) -> list[float]:
-    """Return the percentages of the ten digits and of "not a digit", in tenths; their sum is 100."""
-    score = result.digit_probability
-    shares = 1000 * np.array([*(score * each for each in result.probabilities), 1 - score])
-    tenths = np.floor(shares).astype(int)
-    missing = 1000 - tenths.sum()
-    tenths[np.argsort(tenths - shares, kind="stable")[:missing]] += 1  # those that were cut most
-    return [each / 10 for each in tenths.tolist()]
+def votes(results: dict[str, Prediction]) -> list[dict[str, Any]]:
+    """Return the predictions of several models by name."""
+    return [{"model": name, "prediction": prediction(result)} for name, result in results.items()]
 
 
-def votes(results: dict[str, Prediction]) -> dict[str, Any]:
-    """Return the predictions of several models by name, and a summary such as "10 models say 7, 1 says 2"."""
-    models = [model_vote(name, result) | {"is_digit": result.is_digit} for name, result in results.items()]
-    counts = Counter(vote["label"] if vote["is_digit"] else "not a digit" for vote in models)
-    said = [f"{count} {'says' if count == 1 else 'say'} {what}" for what, count in counts.most_common()]
-    said[0] = said[0].replace(" say ", " models say ").replace(" says ", " model says ")
-    return {"summary": ", ".join(said), "models": models}
+def pixels(image: np.ndarray) -> str:
+    """Return the bytes of an image, uint8, in base64."""
+    return base64.b64encode(image.tobytes()).decode()
 
 
 def network_boxes(model: nn.Sequential) -> list[list[str]]:
@@ -78,21 +61,6 @@ def network_boxes(model: nn.Sequential) -> list[list[str]]:
         title, *details = layer.replace(" (", ", ").replace(")", "").split(", ")
         boxes.append([title, ", ".join(details)])
     return boxes
-
-
-def model_vote(model: str, result: Prediction) -> dict[str, str]:
-    """Return one line of the list of all models' predictions."""
-    label, note = _label(result)
-    return {"model": model, "label": label, "note": note}
-
-
-def _label(result: Prediction) -> tuple[str, str]:
-    """Return the best guess, "?" for none or several digits, and the note below it."""
-    if result.digit is None:
-        return "?", ""
-    if result.is_multiple:
-        return "?", "I see more than one digit"
-    return str(result.digit), f"{percentages(result)[result.digit]:.1f}%" if result.is_digit else "Not a digit?"
 
 
 def sprite(images: np.ndarray, columns: int = SPRITE_COLUMNS) -> str:

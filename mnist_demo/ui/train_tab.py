@@ -69,7 +69,9 @@ class TrainTab:
                 architecture = gr.HTML(elem_id="architecture")
             with gr.Accordion("Load a model", open=False, elem_id="load"):
                 upload = gr.UploadButton("Choose a file", file_types=[CHECKPOINT_SUFFIX], elem_id="upload")
-        self.monitor = TrainingMonitor(functions=[self.model_events.download], elem_id="training-monitor")
+        self.monitor = TrainingMonitor(
+            functions=[self.model_events.download, self.model_events.web_page], elem_id="training-monitor"
+        )
 
         self.refresh: dict[str, Any] = {  # the event that updates the form, as keywords of `.then()`
             "fn": self.update_form,

@@ -39,10 +39,9 @@ def attacks(protocol: Protocol, digits_path: str) -> Iterator[tuple[str, int, st
 
     yield "nothing", 0, PREDICT, b"{}"
     yield "drawings", 400, PREDICT, encode(DRAWING)
-    yield "drawings of 4,100 points", 100, PREDICT, encode(DRAWING | {"strokes": scribble(1, 4100)})
-    api = "gradio_api/run/predict_strokes"
-    yield "drawings of 20,000 points, through the API", 100, api, encode({"data": [large, ""]})
-    explain = call("explanation", "explain", DRAWING | {"strokes": large})
+    yield "drawings of 20,000 points", 100, PREDICT, encode({"data": [large, ""]})
+    query = {"strokes": large, "model": "sketch", "parts": ["heat_maps", "nearest", "variants"]}
+    explain = call("explanation", "explain", query)
     yield "explanations of drawings of 20,000 points", 100, SERVER_FUNCTION, encode(explain)
     grid = call("digit-browser", "grid_file", SYNTHETIC)
     yield "pages of digits as PNG", 100, SERVER_FUNCTION, encode(grid)
@@ -78,7 +77,7 @@ async def attack(url: str, connections: int, path: str, body: bytes, seconds: fl
         while time.monotonic() < end:
             start = time.perf_counter()
             async with other.post(f"/{PREDICT}", json=DRAWING) as response:
-                assert (await response.json())["label"] == "7"
+                assert (await response.json())["data"][0]["digit"] == 7
             times.append(1000 * (time.perf_counter() - start))
             await asyncio.sleep(PAUSE)
         for task in sending:

@@ -1,9 +1,9 @@
 """Measure how many users a server has room for: python -m tests.benchmarks.load [--users N] [--seconds S] [--data DIR]
 
 Start the app with N users for S seconds: alone, with a training, and with four times as many users. Each draws for
-1.2 s, with one request under way and the newest drawing next, and pauses for 3 s. A fifth of them browse. Print a table
-and exit with 1 if a target is missed. `--soak MINUTES` runs users and trainings for long, and measures what is left of
-them: memory, files, threads.
+1.2 s, which costs the server nothing, and pauses for 3 s. They ask why after a tenth of the drawings, and a fifth of
+them browse. Print a table of the explanations and exit with 1 if a target is missed. `--soak MINUTES` runs users and
+trainings for long, and measures what is left of them: memory, files, threads.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import quantiles
 
 import httpx
 
@@ -38,16 +38,11 @@ async def measure(users: SimulatedUsers, count: int, seconds: float) -> list[Row
     alone, with_training, _ = results.values()
     for error in sorted({error for result in results.values() for error in result.errors})[:5]:
         print(f"error: {error}", file=sys.stderr)
-    counts = [len(user.predictions) for user in alone.users]
-    least = min(counts) / median(counts)
     memory = max(max(result.memory) for result in results.values())
-    p95, p95_with_training = (quantiles(result.predictions, n=20)[-1] for result in (alone, with_training))
+    p95, p95_with_training = (quantiles(result.explanations, n=20)[-1] for result in (alone, with_training))
     return [
-        at_most(f"{count} users: 95th percentile, ms", p95, 150, "{:.0f}".format),
-        at_most("the same during a training, ms", p95_with_training, 300, "{:.0f}".format),
-        Row(
-            "drawings of the least served user, times the median user's", f"{least:.2f}", "at least 0.50", least >= 0.5
-        ),
+        at_most(f"{count} users: an explanation, 95th percentile, ms", p95, 500, "{:.0f}".format),
+        at_most("the same during a training, ms", p95_with_training, 1000, "{:.0f}".format),
         at_most("errors of any kind", sum(len(result.errors) for result in results.values()), 0, "{:.0f}".format),
         at_most("memory of the server at most, with data and a training, MB", memory, 1500, "{:.0f}".format),
     ]
@@ -63,7 +58,7 @@ async def soak(users: SimulatedUsers, count: int, minutes: float) -> list[Row]:
         await asyncio.sleep(2)  # a page that has closed ends its training
         errors += len(result.errors)
         memory.append(users.server.memory_info().rss / MEGABYTE)
-        print(f"{len(result.predictions):,} drawings, {memory[-1]:.0f} MB", file=sys.stderr, flush=True)
+        print(f"{result.drawings:,} drawings, {memory[-1]:.0f} MB", file=sys.stderr, flush=True)
         if time.monotonic() < start + 75:
             first = memory[-1]
     await asyncio.sleep(5)

@@ -1,4 +1,4 @@
-"""Many users of one server: each opens the page, draws digits as the pad sends them, pauses, and some browse."""
+"""Many users of one server: each opens the page, draws, asks why now and then, and some browse."""
 
 import asyncio
 import random
@@ -16,13 +16,13 @@ import psutil
 from mnist_demo.data.pen_digits import PEN_DIGITS_FILE, load_pen_digits
 from mnist_demo.data.synthetic import DESIGNS, design_strokes
 from mnist_demo.preprocess.strokes import resample
-from tests.protocol import EVENTS, HEARTBEAT, JOIN, PREDICT, SERVER_FUNCTION, Protocol, find_server
+from tests.protocol import EVENTS, HEARTBEAT, JOIN, SERVER_FUNCTION, Protocol, find_server
 
 DRAW_SECONDS, PAUSE_SECONDS = 1.2, 3.0
-MOVES = 72  # of the pen, while a user draws
+DRAWINGS_PER_WHY = 10  # a user asks why after each tenth drawing; the others are predicted in the browser
 MEGABYTE = 2**20
 TIMEOUT, ENDLESS = aiohttp.ClientTimeout(total=60), aiohttp.ClientTimeout(total=None)
-HEAD = ["users", "drawings", "errors", "p50, ms", "p95, ms", "p99, ms", "max, ms"]
+HEAD = ["users", "drawings", "explanations", "errors", "p50, ms", "p95, ms", "p99, ms", "max, ms"]
 HEAD += ["Browse p95, ms", "server CPU", "users' CPU", "memory, MB"]
 
 Drawing = list[list[tuple[int, int]]]
@@ -34,7 +34,8 @@ class User:
 
     number: int
     browses: bool
-    predictions: list[float] = field(default_factory=list)  # seconds that each took
+    drawings: int = 0
+    explanations: list[float] = field(default_factory=list)  # seconds that each took
     grids: list[float] = field(default_factory=list)  # the same of pages of digits
     errors: list[str] = field(default_factory=list)
 
@@ -50,9 +51,13 @@ class Result:
     memory: list[float]  # of the server in MB, each second
 
     @property
-    def predictions(self) -> list[float]:
-        """Milliseconds that each prediction took."""
-        return [1000 * seconds for user in self.users for seconds in user.predictions]
+    def explanations(self) -> list[float]:
+        """Milliseconds that each explanation took."""
+        return [1000 * seconds for user in self.users for seconds in user.explanations]
+
+    @property
+    def drawings(self) -> int:
+        return sum(user.drawings for user in self.users)
 
     @property
     def errors(self) -> list[str]:
@@ -60,14 +65,15 @@ class Result:
 
     def row(self, name: str) -> list[str]:
         """Return the table's row below HEAD."""
-        percentiles = quantiles(self.predictions, n=100)
+        percentiles = quantiles(self.explanations, n=100)
         grids = [1000 * seconds for user in self.users for seconds in user.grids]
         return [
             name,
-            f"{len(self.predictions):,}",
+            f"{self.drawings:,}",
+            f"{len(self.explanations):,}",
             f"{len(self.errors)}",
             *(f"{percentiles[index]:.0f}" for index in (49, 94, 98)),
-            f"{max(self.predictions):.0f}",
+            f"{max(self.explanations):.0f}",
             f"{quantiles(grids, n=20)[-1]:.0f}" if len(grids) > 1 else "",
             f"{self.cpu_seconds / self.seconds:.0%}",
             f"{self.own_cpu_seconds / self.seconds:.0%}",
@@ -87,7 +93,9 @@ class SimulatedUsers:
         users = [User(number, browses=number % 5 == 4) for number in range(count)]
         memory: list[float] = []
         async with (
-            aiohttp.ClientSession(self.url, connector=aiohttp.TCPConnector(limit=0), timeout=TIMEOUT) as client,
+            aiohttp.ClientSession(
+                self.url, connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=2), timeout=TIMEOUT
+            ) as client,
             self._training(client) if with_training else nullcontext(),
         ):
             cpu, own_cpu, start = cpu_seconds(self.server), cpu_seconds(psutil.Process()), time.monotonic()
@@ -106,10 +114,21 @@ class SimulatedUsers:
     async def _use(self, client: aiohttp.ClientSession, user: User, end: float) -> None:
         rng = random.Random(user.number)
         page = asyncio.create_task(self._keep_open(client, f"user{user.number}-{end:.3f}"))
+        async with client.get("weights/sketch") as weights:
+            await weights.read()
         await asyncio.sleep(rng.uniform(0, DRAW_SECONDS + PAUSE_SECONDS))  # users do not start at the same time
         while time.monotonic() < end:
-            await self._draw(client, user, rng.choice(self.drawings))
+            await asyncio.sleep(DRAW_SECONDS)
             rest = time.monotonic() + PAUSE_SECONDS
+            user.drawings += 1
+            if rng.randrange(DRAWINGS_PER_WHY) == 0:
+                query = {
+                    "strokes": rng.choice(self.drawings),
+                    "model": "sketch",
+                    "parts": ["heat_maps", "nearest", "units"],
+                }
+                body = self.protocol.call("explanation", "explain", query)
+                await self._request(client, SERVER_FUNCTION, body, user, user.explanations)
             if user.browses:
                 query = {
                     "show": rng.choice(["all", "right", "wrong"]),
@@ -127,19 +146,6 @@ class SimulatedUsers:
         """Keep a page's heartbeat open."""
         async with client.get(f"{HEARTBEAT}{session}", timeout=ENDLESS) as alive:
             await alive.read()
-
-    async def _draw(self, client: aiohttp.ClientSession, user: User, drawing: Drawing) -> None:
-        """Send what is drawn so far whenever the last prediction has come, as the pad does."""
-        points = sum(map(len, drawing))
-        start, sent = time.monotonic(), 0
-        while sent < points:
-            drawn = round(points * min(1.0, (time.monotonic() - start) / DRAW_SECONDS))
-            if drawn > sent:
-                body = {"strokes": first_points(drawing, drawn), "model": "sketch"}
-                await self._request(client, PREDICT, body, user, user.predictions)
-                sent = drawn
-            else:
-                await asyncio.sleep(DRAW_SECONDS / MOVES)
 
     async def _request(
         self, client: aiohttp.ClientSession, path: str, body: dict, user: User, times: list[float]
@@ -176,15 +182,6 @@ class SimulatedUsers:
 async def drain(lines: aiohttp.StreamReader) -> None:
     async for line in lines:
         assert b"process_completed" not in line
-
-
-def first_points(drawing: Drawing, count: int) -> Drawing:
-    drawn = []
-    for stroke in drawing:
-        if count > 0:
-            drawn.append(stroke[:count])
-        count -= len(stroke)
-    return drawn
 
 
 def load_drawings(folder: Path) -> list[Drawing]:

@@ -19,9 +19,20 @@ def test_pad_and_answer_are_in_view_on_a_laptop(page: Page, width: int):
     page.set_viewport_size({"width": width, "height": width * 9 // 16})
     draw_with_mouse(page, SEVEN)
     expect_prediction(page, "7")
-    expect(page.locator("#prediction .chips .selected")).to_be_visible()
     parts = ("#pad .pad", "#pad .tools", "#pad .examples", "#draw-model input", "#explanation [role=tablist]")
-    panel = (".digit", ".note", "canvas", ".switch", ".bars", ".bar:last-child", ".nearest", ".votes", ".chips", ".ask")
+    panel = [
+        ".digit",
+        ".note",
+        "canvas",
+        ".switch",
+        ".bars",
+        ".bar:last-child",
+        ".why",
+        ".nearest",
+        ".votes",
+        ".ask-all",
+        ".ask",
+    ]
     assert page.evaluate(IN_VIEW, [*parts, *(f"#prediction {part}" for part in panel)]) == []
     assert find_pad(page)["width"] >= 380
     covered = page.locator("#draw-model").bounding_box()
@@ -81,10 +92,15 @@ def test_nothing_moves_when_content_arrives(page: Page, width: int):
 
     draw_with_mouse(page, SEVEN)
     expect_prediction(page, "7")
-    expect(page.locator("#prediction .nearest img").first).to_be_visible()
     expect_still("draw")
+    page.locator("#prediction .why").click()
+    expect(page.locator("#prediction .nearest img").first).to_be_visible()
+    expect_still("why")
     page.locator("#prediction .switch button").last.click()
     expect_still("heat")
+    page.locator("#prediction .ask-all").click()
+    expect(page.locator("#prediction .chips .selected")).to_be_visible()
+    expect_still("all models")
     page.locator("#prediction .ask").click()
     expect_still("unfold")
     page.locator("#prediction .labels button").nth(7).click()

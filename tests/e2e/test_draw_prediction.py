@@ -12,7 +12,7 @@ from mnist_demo.data.synthetic import DESIGNS, RARE_DESIGNS, design_strokes, smo
 from mnist_demo.preprocess.strokes import Strokes
 from tests.browser import FINAL_PREDICTION, choose, draw_with_mouse, draw_with_touch, expect_prediction, find_pad
 from tests.e2e.conftest import keeps_page, slow
-from tests.e2e.draw_tab import NOTICE, PERCENTAGE, SEVEN, clear
+from tests.e2e.draw_tab import PERCENTAGE, SEVEN, clear
 
 DIGITS = [[name for name, (digit, _) in DESIGNS.items() if digit == each] for each in range(10)]
 DESIGN_DIGITS = {name: str(digit) for name, (digit, _) in {**DESIGNS, **RARE_DESIGNS}.items()}
@@ -104,6 +104,8 @@ def test_an_example_is_replayed_and_predicted(page: Page, reduced: bool):
 @keeps_page
 def test_the_votes_of_all_models_are_counted_and_listed(page: Page):
     draw_with_mouse(page, HEART)
+    expect(page.locator(FINAL_PREDICTION)).to_have_text("Not a digit?")
+    page.get_by_role("button", name="Ask all 11 models").click()
     expect(page.locator("#prediction .votes .caption")).to_contain_text("not a digit")
     chips = page.locator("#prediction .chips li")
     expect(chips).to_have_count(len(list_checkpoints()))
@@ -116,7 +118,9 @@ def test_the_votes_of_all_models_are_counted_and_listed(page: Page):
     expect(page.locator("#explanation .models .differs").first).to_be_visible()
     clear(page)
     expect(page.locator("#prediction .chips .differs")).to_have_count(0)
-    expect(lines.first).to_be_hidden()
+    expect(lines).to_have_count(0)
+    draw_with_mouse(page, SEVEN)
+    expect(lines).to_have_count(len(list_checkpoints()))
 
 
 @keeps_page
@@ -170,15 +174,6 @@ def test_no_verdict_is_given_before_the_pen_has_rested(page: Page, names: tuple[
 def test_each_model_is_described_in_the_list(page: Page):
     choose(page, "draw-model", "softmax")
     expect(page.locator("#draw-model input")).to_have_value(re.compile(r"^softmax · no hidden layer · 92\.\d%$"))
-
-
-def test_the_default_model_replaces_one_that_is_gone(page: Page):
-    draw_with_mouse(page, SEVEN)
-    page.evaluate("() => document.dispatchEvent(new CustomEvent('model', { detail: 'a token/softmax, yours 1' }))")
-    expect(page.locator(NOTICE)).to_have_text(
-        "The model 'softmax, yours 1' is no longer available: sketch predicts instead."
-    )
-    expect_prediction(page, "7")
 
 
 @keeps_page

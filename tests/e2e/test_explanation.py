@@ -17,37 +17,54 @@ def test_the_explanation_follows_the_drawing_and_the_model(page: Page):
     expect(page.locator(STATUS)).to_contain_text("Draw a digit")
     draw_with_mouse(page, design_strokes("crossed 7"))
     expect_prediction(page, "7")
+    page.get_by_role("button", name="Why this answer?").first.click()
     expect(page.locator(MAPS).first).to_contain_text(re.compile(r"for 7 \(\d+\.\d%\)"))
     expect(page.locator(NEAREST)).to_have_count(5)
     expect(page.locator("#prediction .nearest .caption")).to_contain_text("most alike to this model")
     expect(page.locator("#explanation .layer figure")).to_have_count(10)
     expect(page.locator("#explanation .layer .caption")).to_contain_text("One weight for each pixel and digit")
     choose(page, "draw-model", "cnn")
-    expect(page.locator("#explanation .layer")).to_have_count(2)
+    expect(page.locator("#explanation .convolutions canvas")).to_have_count(2)
+    expect(page.locator("#explanation .layer")).to_have_count(0)
     for maps in page.locator("#explanation .maps .image").all():
         box = maps.bounding_box()
         assert box and box["width"] >= 112
     height = page.locator("#explanation").evaluate("node => node.clientHeight")
     page.locator("#pad .clear").click()
     expect(page.locator(STATUS)).to_contain_text("Draw a digit")
-    expect(page.locator("#explanation .inside")).to_be_hidden()
+    expect(page.locator(MAPS).first).to_be_hidden()
+    expect(page.locator("#explanation .convolutions canvas")).to_have_count(0)
     expect(page.locator(NEAREST)).to_have_count(0)
     assert page.locator("#explanation").evaluate("node => node.clientHeight") == height  # nothing collapses
 
 
-def test_nothing_expensive_is_requested_while_the_pen_moves(page: Page):
-    requests: list[str] = []
-    page.on("request", lambda request: requests.append(request.url.rpartition("/")[2]))
+@keeps_page
+def test_the_maps_follow_the_pen_and_the_server_is_asked_for_each_drawing(page: Page):
     box = find_pad(page)
     page.mouse.move(box["x"] + 100, box["y"] + 60)
     page.mouse.down()
-    for x, y in ((250, 60), (180, 300)):
-        page.mouse.move(box["x"] + x, box["y"] + y, steps=20)
-        page.wait_for_timeout(400)
-    assert set(requests) == {"predict"}
+    page.mouse.move(box["x"] + 250, box["y"] + 60, steps=5)
+    first = page.locator("#explanation .convolutions canvas").first
+    expect(page.locator("#explanation .convolutions canvas")).to_have_count(6)
+    expect(page.locator("#explanation .convolutions .caption").first).to_contain_text(
+        "Layer 1 of 6 · 16 filters (28x28)"
+    )
+    before = first.evaluate("canvas => canvas.toDataURL()")
+    page.mouse.move(box["x"] + 180, box["y"] + 300, steps=5)
+    page.wait_for_function(
+        "(before) => document.querySelector('#explanation canvas').toDataURL() !== before", arg=before
+    )
     page.mouse.up()
-    expect(page.locator("#prediction .chips .selected")).to_be_visible()
-    assert set(requests) > {"predict"}
+    expect_prediction(page, "7")
+    why = page.get_by_role("button", name="Why this answer?").first
+    why.click()
+    expect(page.locator(NEAREST)).to_have_count(5)
+    expect(why).to_be_disabled()
+    draw_with_mouse(page, [[(30, 55), (75, 55)]])
+    expect_prediction(page, "7")
+    expect(page.locator(NEAREST)).to_have_count(0)
+    expect(page.locator(MAPS).first).to_be_hidden()
+    expect(why).to_be_enabled()
 
 
 @keeps_page
@@ -90,7 +107,7 @@ def test_what_if_compares_the_drawing_with_a_changed_one(page: Page):
     draw_with_mouse(page, SEVEN)
     expect_prediction(page, "7")
     page.get_by_role("tab", name="Change it").click()
-    page.locator("#explanation [name=rotation]").fill("5")  # while the nearest digits are being found
+    page.locator("#explanation [name=rotation]").fill("5")  # asks the server, which also looks for the nearest digits
     expect(page.locator(NEAREST)).to_have_count(5)
     page.locator("#explanation [name=rotation]").fill("0")
     variants = page.locator("#explanation .what-if figure")
@@ -118,6 +135,7 @@ def test_the_explanation_says_when_the_server_does_not_answer(visit: Visit):
     page.route("**/component_server/", lambda route: route.abort())
     draw_with_mouse(page, SEVEN)
     expect(page.locator(FINAL_PREDICTION)).to_contain_text("Prediction: 7")
+    page.locator("#prediction .why").click()
     expect(page.locator(STATUS)).to_have_text("The server does not answer. Retrying…")
     page.unroute("**/component_server/")
     expect(page.locator(NEAREST)).to_have_count(5)

@@ -35,7 +35,10 @@ def use_everything(page: Page, address: str, folder: Path) -> None:
     open_pad(page, address)
     draw_with_mouse(page, design_strokes("plain 7"))
     expect_prediction(page, "7")
-    expect(page.locator("#prediction .chips li")).to_have_count(len(list_checkpoints()))
+    page.locator("#prediction .ask-all").click()
+    expect(page.locator("#prediction .votes .caption")).to_contain_text(f"{len(list_checkpoints())} models say 7")
+    page.locator("#prediction .why").click()
+    expect(page.locator("#prediction .nearest img").first).to_be_visible()
     theme = "() => getComputedStyle(document.body).getPropertyValue('--button-primary-background-fill')"
     assert page.evaluate(theme), "theme.css is missing"
 

@@ -85,17 +85,16 @@ def test_an_open_page_reports_the_end_of_its_session_and_starts_another(page: Pa
     open_training(page)
     page.locator("#start").click()
     expect(page.locator(RUNS)).to_have_count(1)
-    with page.expect_request(f"{app_url}predict") as request:
+    with page.expect_request("**/weights/**") as request:
         page.locator(RUNS).get_by_role("button", name="Draw").click()
-    notice = page.locator("#pad .notice")
-    expect(notice).to_have_text("")
+    draw_with_mouse(page, design_strokes("plain 7"))
+    expect_prediction(page, "7")
     with httpx.stream("GET", heartbeat.value.url):  # a heartbeat that breaks off ends the session
         pass
-    while not httpx.post(f"{app_url}predict", json=request.value.post_data_json).json()["notice"]:
+    while httpx.get(request.value.url).status_code == 200:
         page.wait_for_timeout(100)
-    draw_with_mouse(page, design_strokes("plain 7"))
-    expect(notice).to_have_text(f"The model {NAME!r} is no longer available: sketch predicts instead.")
-    expect_prediction(page, "7")
+    page.locator("#prediction .why").click()  # the browser still has the model, the server not
+    expect(page.locator("#explanation .status")).to_contain_text(f"The model {NAME!r} is no longer available; choose")
     page.get_by_role("tab", name="Train").click()
     expect(page.locator("#start")).to_be_enabled()
     page.locator("#start").click()

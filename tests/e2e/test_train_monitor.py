@@ -49,8 +49,8 @@ def test_start_and_what_it_starts_are_in_view_together_and_nothing_moves(visit: 
     page.wait_for_timeout(500)
     assert sum(page.evaluate("shifts.splice(0)")) <= 0.02
     open_settings(page)
-    fill(page, "epochs", "5")  # one takes too little time to be seen
-    expect(page.locator("#recipe-summary")).to_contain_text("5 passes")
+    fill(page, "epochs", "8")  # one takes too little time to be seen
+    expect(page.locator("#recipe-summary")).to_contain_text("8 passes")
     page.locator("#hyperparameters button").first.click()
     page.wait_for_timeout(500)
     page.evaluate("shifts.splice(0)")

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mnist_demo.data import Dataset
-from mnist_demo.explain.activations import MAX_MAPS, MAX_UNITS, compute_activations
+from mnist_demo.explain.activations import MAX_UNITS, compute_activations
 from mnist_demo.models import MODELS, build_model, fuse_for_inference
 
 
@@ -18,7 +18,7 @@ def test_every_model_shows_its_layers_and_fusing_changes_nothing(network: str, i
     layers, fused = compute_activations(model, image), compute_activations(fuse_for_inference(model), image)
     for layer, other in zip(layers, fused, strict=True):
         assert len(layer.units) == len(layer.pictures) == len(layer.values) > 0
-        assert layer.pictures.dtype == np.float32 and (layer.signed or layer.pictures.min() >= 0)
+        assert layer.pictures.dtype == np.float32
         assert len(layer.caption.split()) <= 20 and layer.caption == other.caption
         assert layer.units == other.units and np.allclose(layer.pictures, other.pictures, atol=1e-4)
 
@@ -48,21 +48,11 @@ def test_a_deeper_unit_shows_the_attribution_of_ink(image: np.ndarray):
     assert not second.pictures[:, image == 0].any()
 
 
-def test_convolutions_show_their_maps_after_pooling(image: np.ndarray):
-    model = build_model("conv5 16, conv5 32, linear").eval()
-    first, second = compute_activations(model, image)
-    assert np.array_equal(first.pictures, model[:3](torch.from_numpy(image)[None, None] / 255)[0].detach())
-    assert second.pictures.shape == (32, 7, 7) and second.units == list(range(32))
-    assert second.caption.startswith("Layer 2 of 2 · 32 filters (7x7).")
-    assert second.values == pytest.approx(second.pictures.mean(axis=(1, 2)).tolist(), abs=1e-6)
+@pytest.mark.parametrize("network", ["conv5 16, conv5 32, linear", "conv3 16-32-64-64-128-128, linear"])
+def test_convolutions_are_left_to_the_browser(network: str, image: np.ndarray):
+    assert compute_activations(build_model(network).eval(), image) == []
 
 
-def test_a_cropped_model_shows_its_convolutions_and_hidden_layer(image: np.ndarray):
-    layers = compute_activations(build_model("cosine6 16, conv3 32, 256").eval(), image)
-    assert [layer.pictures.shape for layer in layers] == [(16, 10, 10), (32, 4, 4), (MAX_UNITS, 28, 28)]
-
-
-def test_a_layer_with_many_maps_shows_the_most_active(image: np.ndarray):
-    *_, last = compute_activations(build_model("conv3 16-32-64-64-128-128, linear").eval(), image)
-    assert len(last.units) == MAX_MAPS and last.units == sorted(last.units) and max(last.units) > MAX_MAPS
-    assert last.caption.startswith(f"Layer 6 of 6 · {MAX_MAPS} most active of 128 filters (3x3).")
+def test_a_network_with_both_shows_its_linear_layer(image: np.ndarray):
+    (layer,) = compute_activations(build_model("cosine6 16, conv3 32, 256").eval(), image)
+    assert layer.pictures.shape == (MAX_UNITS, 28, 28) and layer.caption.startswith("Layer 3 of 3 · 12 most active")

@@ -14,6 +14,7 @@ SERVED = {
     "the page, its settings and files; public, read-only": """
         GET /  HEAD /  GET /config  GET /static/{path:path}  GET /assets/{path:path}  GET /favicon.ico  GET /theme.css
         GET /card.png  HEAD /card.png  GET /robots.txt  GET /gradio_api/theme.css  GET /gradio_api/info""",
+    "weights of a model; a visitor's own has a secret key": "GET /weights/{key:path}  HEAD /weights/{key:path}",
     "starts Gradio's queue; Gradio requests it at the start": "GET /gradio_api/startup-events",
     "files that a client uploaded, by the hash of their content; no other file and no other host": """
         GET /gradio_api/file={path_or_url:path}  HEAD /gradio_api/file={path_or_url:path}""",
@@ -21,7 +22,7 @@ SERVED = {
         GET /gradio_api/upload_progress  GET /gradio_api/heartbeat/{session_hash}  GET /gradio_api/queue/data
         GET /gradio_api/call/{api_name}/{event_id}  GET /gradio_api/call/v2/{api_name}/{event_id}""",
     "events and predictions; each handler validates what it gets": """
-        POST /predict  POST /gradio_api/queue/join  POST /gradio_api/run/{api_name}  POST /gradio_api/call/{api_name}
+        POST /gradio_api/queue/join  POST /gradio_api/run/{api_name}  POST /gradio_api/call/{api_name}
         POST /gradio_api/call/v2/{api_name}  POST /gradio_api/component_server""",
     "ends an event of a session, whose name is random": "POST /gradio_api/cancel  POST /gradio_api/reset",
     "at most 10 MB, to a folder named after the content; deleted after 20 minutes": "POST /gradio_api/upload",

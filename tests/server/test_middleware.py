@@ -15,7 +15,7 @@ PHOTO_PATHS = [f"gradio_api/{name}/predict_image" for name in ("run", "call", "c
 JSON = {"Content-Type": "application/json"}
 
 
-@pytest.mark.parametrize("path", [PREDICT, SERVER_FUNCTION, "gradio_api/run/predict_strokes", *PHOTO_PATHS])
+@pytest.mark.parametrize("path", [PREDICT, SERVER_FUNCTION, *PHOTO_PATHS])
 @pytest.mark.parametrize("has_length", [True, False])
 def test_a_body_that_is_too_large_is_refused(app_url: str, path: str, has_length: bool):
     limit = 1000 * MAX_KB["photo" if path in PHOTO_PATHS else "large request"]

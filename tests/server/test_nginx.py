@@ -26,7 +26,7 @@ def test_two_processes_behind_nginx_predict_and_train(tmp_path: Path):
             for number in range(2, 18):
                 with client(number) as each:
                     responses = [each.post(PREDICT, json=DRAWING) for _ in range(3)]
-                assert [response.json()["label"] for response in responses] == ["7"] * 3
+                assert [response.json()["data"][0]["digit"] for response in responses] == [7] * 3
                 (homes[number],) = {response.headers["X-Served-By"] for response in responses}  # always the same
             assert set(homes.values()) == set(hosts)
 
@@ -36,8 +36,7 @@ def test_two_processes_behind_nginx_predict_and_train(tmp_path: Path):
                 text = each.get(EVENTS, params={"session_hash": "me"}).text
                 key = re.search(r'"key":"([^"]+/softmax #1[^"]*)"', text)
                 assert key and "process_completed" in text
-                own = {"strokes": SEVEN, "model": key[1]}
-                assert each.post(PREDICT, json=own).json()["model"].startswith("softmax #1")
+                own = {"data": [SEVEN, key[1]]}
+                assert each.post(PREDICT, json=own).json()["data"][0]["model"].startswith("softmax #1")
             with client(other) as each:
-                response = each.post(PREDICT, json=own).json()
-            assert response["model"] == "sketch" and "no longer available" in response["notice"]
+                assert "no longer available" in each.post(PREDICT, json=own).json()["error"]

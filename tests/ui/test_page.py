@@ -6,7 +6,6 @@ from mnist_demo.data import Dataset
 from mnist_demo.data.mnist import MNIST_FILES
 from mnist_demo.errors import DataError
 from mnist_demo.ui import Banner, Page, build_page
-from mnist_demo.ui.predict_route import PREDICT_PATH
 from mnist_demo.ui.services import Services, datasets
 from mnist_demo.ui.services.datasets import Datasets, Loaded
 from tests.conftest import run_async
@@ -30,7 +29,7 @@ def test_the_page_has_the_elements_that_its_scripts_use_before_the_dataset_is_lo
     page = run_async(build())
     ids = {component["props"].get("elem_id") for component in page.blocks.config["components"]}
     assert set(ELEMENTS) <= ids
-    assert [route.path for route in page.routes] == [PREDICT_PATH, "/card.png"]
+    assert [route.path for route in page.routes] == ["/weights/{key:path}", "/card.png"]
     assert all(path.is_file() for path in page.style["css_paths"])
     assert services.datasets.loaded is None and services.train_seconds == 5
 

@@ -60,10 +60,6 @@ class FairQueue:
         self._served |= ticket.clients
         return ticket
 
-    def pop(self, limit: int) -> list[Ticket]:
-        """Remove and return up to `limit` tickets, next first."""
-        return [self.start_next() for _ in self._tickets[:limit]]
-
     def _next_round(self, client: str) -> int:
         first = self._round + (client in self._served)
         return max([first, *(ticket.round + 1 for ticket in self._tickets if client in ticket.clients)])

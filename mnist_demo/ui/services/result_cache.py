@@ -52,7 +52,6 @@ class ResultCache:
         """
         with self._lock:
             by_name = self._computations[owner] = self._computations.pop(owner, {})  # the owner used last comes last
-            self._drop_excess_results()
             computation = by_name.get(name)
             if computation is None:
                 computation = by_name[name] = _Computation(self._queue.add(client), status)
@@ -64,6 +63,7 @@ class ResultCache:
                 raise NotReady(computation.status)
             if computation.future.exception():
                 del by_name[name]
+            self._drop_excess_results()
             return computation.future.result()
 
     def _drop_excess_results(self) -> None:

@@ -87,13 +87,6 @@ def test_a_client_that_returns_after_its_turn_passes_no_waiting_client():
     assert turns == {"a": 33, "b": 33, "waits": 34}
 
 
-def test_several_tickets_are_popped_in_the_order_of_their_turns():
-    queue = FairQueue()
-    tickets = {queue.add(name[0]): name for name in ("a1", "a2", "b1", "c1")}
-    assert [tickets[ticket] for ticket in queue.pop(3)] == ["a1", "b1", "c1"]
-    assert [tickets[ticket] for ticket in queue.pop(3)] == ["a2"] and queue.pop(3) == []
-
-
 def test_a_full_queue_drops_the_last_ticket_of_the_client_with_most():
     queue = WorkQueue()
     with ExitStack() as waiting:

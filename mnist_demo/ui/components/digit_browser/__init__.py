@@ -12,4 +12,4 @@ class DigitBrowser(Component):
     and `page_size` is the number of digits on a page.
     """
 
-    scripts = ("dom.js", "download.js", "arrow_keys.js", "matrix.js", "dialog.js", "script.js")
+    scripts = ("dom.js", "prediction.js", "download.js", "arrow_keys.js", "matrix.js", "dialog.js", "script.js")

@@ -19,9 +19,9 @@ function showDigit({ row, prediction, label, percentages, image, models, previou
   const title = find('#digit-title');
   title.className = getCorrectness(prediction, label);
   setText(title, `Digit ${formatCount(row)}: correct digit ${label}, prediction ${prediction} ${prediction === label ? '✓' : '✗'}`);
-  showPixels(atob(image), label);
+  showPixels(decodePixels(image), label);
   showBars(find('.bars'), percentages.map((percentage) => [percentage, `${percentage.toFixed(1)}%`]));
-  showModels(find('.models'), models, (model) => (model.label === String(label) ? '' : 'incorrect'));
+  showModels(find('.models'), models, (vote) => (vote === String(label) ? '' : 'incorrect'));
   Object.assign(find('.previous-digit'), { disabled: previous === null, onclick: () => openDigit(previous) });
   Object.assign(find('.next-digit'), { disabled: next === null, onclick: () => openDigit(next) });
 }
@@ -30,7 +30,7 @@ function showPixels(bytes, label) {
   const pixels = find('.pixels');
   pixels.ariaLabel = `The 28 by 28 pixels of a ${label}: 0 is paper, 255 is ink`;
   setChildCount(pixels, bytes.length, () => make('span', pixels)).forEach((cell, i) => {
-    const value = bytes.charCodeAt(i);
+    const value = bytes[i];
     setText(cell, value);
     // Black and white text have the same contrast at 148 in the light theme and at 103 in the dark one.
     cell.className = value > 148 ? 'inked half-inked' : value > 103 ? 'half-inked' : '';

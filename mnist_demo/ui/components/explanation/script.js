@@ -1,26 +1,30 @@
-// The explanation of the pad's prediction. It is requested once the pen has rested, never while it moves.
+// The explanation of the pad's prediction. The drawing is sent to the server only when the user asks.
 const tabs = [...element.querySelectorAll('[role=tab]')];
 const rotation = find('[name=rotation]'), penWidth = find('[name=pen_width]'), centered = find('[name=centered]');
+const isNarrow = matchMedia('(max-width: 739px)');
 const POLL_MS = 500; // between two requests while the server computes the nearest digits
 const HINT = 'Draw a digit: this is what happens between your ink and the answer.';
-const IN_PANEL = ['maps', 'votes', 'nearest']; // shown by the prediction panel
-const IN_TABS = { 'explain-inside': ['layers'], 'explain-change': ['variants'], 'explain-models': [], 'explain-about': ['network'] };
+const IN_PANEL = ['heat_maps', 'nearest']; // shown by the prediction panel
+const IN_TABS = { 'explain-inside': ['units'], 'explain-change': ['variants'], 'explain-models': [], 'explain-about': ['network'] };
 
 let drawing = { strokes: [] }; // what to explain: { strokes, model }; null while it changes
+let percentages = []; // of its prediction
+let isAsked = false; // the user wants to know why
 let missing = new Set(['network']); // parts of the explanation that the page lacks
 let isPending = false;
 let retryTimer = 0;
 
 async function requestParts() {
   const shown = tabs.find((tab) => tab.ariaSelected === 'true').getAttribute('aria-controls');
-  const parts = [...IN_PANEL, ...IN_TABS[shown]].filter((part) => missing.has(part));
+  const parts = [...IN_PANEL, ...IN_TABS[shown]].filter((part) => missing.has(part) && (isAsked || part === 'network'));
   if (isPending || !drawing || !parts.length) return;
   clearTimeout(retryTimer);
   isPending = true;
   parts.forEach((part) => missing.delete(part));
   const requested = drawing;
   const what_if = { rotation: +rotation.value, pen_width: +penWidth.value, centered: centered.checked };
-  const response = await server.explain({ ...requested, what_if, parts });
+  const { model } = drawing;
+  const response = await server.explain({ strokes: isAsked ? drawing.strokes : [], model, what_if, parts });
   isPending = false;
   if (requested === drawing) {
     if (response) showExplanation(response);
@@ -33,22 +37,23 @@ async function requestParts() {
 }
 
 function showExplanation(explanation) {
-  const { error = '', maps, variants, votes, layers, network } = explanation;
+  const { error = '', heat_maps: heatMaps, variants, units, network } = explanation;
   setText(find('.status'), error);
   if (error) return;
-  if (maps) {
-    showFigures(find('.maps .row'), maps.map(({ digit, percentage, ink, heat }) => (
-      { image: ink, heat, alt: `Heat map for ${digit}`, text: `for ${digit} (${percentage})` })));
+  if (heatMaps) {
+    showFigures(find('.maps .row'), heatMaps.map(({ digit, ink, heat }) => (
+      { image: ink, heat, alt: `Heat map for ${digit}`, text: `for ${digit} (${percentages[digit].toFixed(1)}%)` })));
   }
   if (variants) {
-    showFigures(find('.what-if .row'), variants.map(({ name, label, note, image, is_digit }) => (
-      { image, alt: `Your drawing, ${name}`, digit: label, text: note ? `${name}: ${note}` : name, className: is_digit ? '' : 'not-a-digit' })));
+    showFigures(find('.what-if .row'), variants.map(({ name, image, prediction }) => {
+      const { label, note } = describePrediction(prediction);
+      return { image, alt: `Your drawing, ${name}`, digit: label, text: note ? `${name}: ${note}` : name, className: prediction.is_digit ? '' : 'not-a-digit' };
+    }));
   }
-  if (votes) showVotes(votes);
-  if (layers) showLayers(layers);
+  if (units) showUnits(units);
   if (network) showNetwork(network);
-  if (maps || variants || votes || layers) find('.explanation').classList.remove('blank');
-  document.dispatchEvent(new CustomEvent('explanation', { detail: { ...explanation, model: drawing.name } }));
+  if (heatMaps || variants || units) find('.explanation').classList.remove('blank');
+  document.dispatchEvent(new CustomEvent('explanation', { detail: explanation }));
 }
 
 function showFigures(parent, items) {
@@ -72,30 +77,58 @@ function showFigures(parent, items) {
   return figures;
 }
 
-function showLayers(layers) {
-  const nodes = setChildCount(find('.layers'), layers.length, (list) => {
+// Show the maps of each convolution, while the pen moves too: a canvas for each layer, with a pixel between two maps.
+function showMaps(layers) {
+  const nodes = setChildCount(find('.convolutions'), layers.length, (list) => {
+    const node = make('div', list);
+    make('p', node, '', { className: 'caption' });
+    make('canvas', node).role = 'img';
+  });
+  layers.forEach(({ height, width, count, hidden, pixels }, i) => {
+    const [title, canvas] = nodes[i].children;
+    const columns = Math.min(count, isNarrow.matches ? 16 : 32);
+    const size = [columns * (width + 1) - 1, Math.ceil(count / columns) * (height + 1) - 1];
+    if (canvas.width !== size[0] || canvas.height !== size[1]) [canvas.width, canvas.height] = size;
+    const context = canvas.getContext('2d');
+    const image = context.createImageData(...size);
+    for (let map = 0; map < count; map++) {
+      const left = (map % columns) * (width + 1), top = Math.floor(map / columns) * (height + 1);
+      for (let pixel = 0; pixel < height * width; pixel++) {
+        const at = (top + Math.floor(pixel / width)) * size[0] + left + (pixel % width);
+        image.data[4 * at + 3] = 20 + (235 * pixels[map * height * width + pixel]) / 255; // paper is gray, to show each map
+      }
+    }
+    context.putImageData(image, 0, 0);
+    const hint = i ? '' : ' Ink: the filter found its pattern here.';
+    setText(title, `Layer ${i + 1} of ${hidden} · ${count} filters (${height}x${width}).${hint}`);
+    canvas.ariaLabel = title.textContent;
+  });
+}
+
+function showUnits(layers) {
+  const nodes = setChildCount(find('.units'), layers.length, (list) => {
     const node = make('div', list);
     make('p', node, '', { className: 'caption' });
     make('div', node, '', { className: 'cells' });
   });
-  layers.forEach(({ caption, labels, is_heat: isHeat, ...images }, i) => {
+  layers.forEach(({ caption, labels, ...images }, i) => {
     const [title, cells] = nodes[i].children;
-    nodes[i].className = labels.some(Boolean) ? 'layer' : 'layer unlabeled';
+    nodes[i].className = 'layer';
     setText(title, caption);
     cells.role = 'img';
     cells.ariaLabel = `${labels.length} pictures: ${caption}`;
     showFigures(cells, labels.map((text) => ({ text }))).forEach(({ firstChild: frame }, j) => {
-      frame.className = `image sprite ${isHeat ? 'heat' : 'ink'}`;
+      frame.className = 'image sprite heat';
       showSprite(frame, images, j, labels.length);
     });
   });
 }
 
-function showVotes({ summary, models }) {
-  setText(find('.others'), models.length - 1);
-  setText(find('.votes'), summary);
-  const { label } = models.find(({ model }) => model === drawing.name) ?? {};
-  showModels(find('.models'), models, (vote) => `${vote.label === label ? '' : 'differs'} ${vote.model === drawing.name ? 'selected' : ''}`.trim());
+function showVotes({ busy, models = [], selected }) {
+  setText(find('.votes'), busy ?? summarizeVotes(models));
+  const own = models.find(({ model }) => model === selected);
+  const label = own && describePrediction(own.prediction).label;
+  showModels(find('.models'), models, (vote, model) => `${vote === label ? '' : 'differs'} ${model === selected ? 'selected' : ''}`.trim());
 }
 
 function showNetwork(boxes) {
@@ -112,7 +145,17 @@ function selectTab(selected) {
     tab.tabIndex = tab === selected ? 0 : -1;
     document.getElementById(tab.getAttribute('aria-controls')).hidden = tab !== selected;
   }
+  document.showsMaps = selected.id === 'explain-inside-tab'; // for the pad, which may load later
+  document.dispatchEvent(new Event('show-maps'));
+  if (selected.id === 'explain-models-tab') document.dispatchEvent(new Event('ask-all'));
   requestParts();
+}
+
+// Say what to do, and hide what explains another drawing.
+function showStatus() {
+  find('.ask').hidden = !drawing || !percentages.length || isAsked;
+  setText(find('.status'), percentages.length ? '' : HINT);
+  if (!isAsked) find('.explanation').classList.add('blank');
 }
 
 function changeDrawing() {
@@ -130,17 +173,22 @@ function reset() {
 }
 
 document.addEventListener('prediction', ({ detail }) => {
-  if (!detail.judged) {
-    drawing = null; // a late response is for another drawing
-    return;
-  }
   const isBlank = !detail.percentages.length;
-  drawing = { ...detail.drawing, name: detail.model };
-  missing = new Set(['network', ...(isBlank ? [] : [...IN_PANEL, 'layers', 'variants'])]);
-  setText(find('.status'), isBlank ? HINT : '');
-  find('.explanation').classList.toggle('blank', isBlank || find('.explanation').classList.contains('blank'));
+  if (!detail.settled || isBlank) isAsked = false; // for the next drawing, the user must ask again
+  drawing = detail.judged ? detail.drawing : null; // a late response is for another drawing
+  if (!detail.judged || isBlank) showVotes({});
+  showMaps(detail.maps ?? []);
+  ({ percentages } = detail);
+  missing = new Set(['network', ...(isBlank ? [] : [...IN_PANEL, 'units', 'variants'])]);
+  showStatus();
   requestParts();
 });
+document.addEventListener('ask-why', () => {
+  isAsked = true;
+  showStatus();
+  requestParts();
+});
+document.addEventListener('votes', ({ detail }) => showVotes(detail));
 tabs.forEach((tab, i) => {
   tab.addEventListener('click', () => selectTab(tab));
   tab.addEventListener('keydown', ({ key }) => {
@@ -151,9 +199,16 @@ tabs.forEach((tab, i) => {
     selectTab(target);
   });
 });
-for (const control of [rotation, penWidth, centered]) control.addEventListener('input', changeDrawing);
+const askWhy = () => document.dispatchEvent(new Event('ask-why'));
+for (const control of [rotation, penWidth, centered]) {
+  control.addEventListener('input', () => {
+    changeDrawing();
+    if (percentages.length) askWhy();
+  });
+}
+find('.ask').addEventListener('click', askWhy);
 find('.controls button').addEventListener('click', reset);
-setText(find('.status'), HINT);
 selectTab(tabs[0]);
+showStatus();
 reset();
 document.dispatchEvent(new Event('listening'));

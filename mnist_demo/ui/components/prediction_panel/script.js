@@ -1,6 +1,7 @@
 // The prediction panel: shows a prediction and, for the pad's drawing, what explains it and buttons to label it.
 const NAMES = [...'0123456789', 'not a digit'];
-const NO_EVIDENCE = { maps: [], votes: { summary: '', models: [] }, nearest: { caption: '', digits: [] } };
+const NO_EVIDENCE = { heat_maps: [], nearest: { caption: '', digits: [] } };
+const NO_VOTES = { models: [] };
 const NEAREST_COUNT = 5;
 const panel = find('.prediction-panel');
 const context = find('canvas').getContext('2d');
@@ -10,7 +11,7 @@ let isStored = true; // whether the labels outlast the page
 let isLabeling = false; // whether the ten labels are unfolded
 let isCollecting = false; // for Teach: the labels are unfolded for each drawing, and the pad is cleared after it
 let wasSettled = true;
-let maps = []; // of the likeliest digits
+let heatMaps = []; // of the likeliest digits
 let showsHeat = false;
 let hasEvidence = true;
 
@@ -62,7 +63,8 @@ function showLabel() {
 }
 
 function showPrediction(prediction) {
-  const { label, note, is_digit: isDigit, percentages, votes, settled, judged } = prediction;
+  const { label, is_digit: isDigit, percentages, settled, judged } = prediction;
+  const note = percentages.length ? prediction.note : prediction.note || props.value.blank;
   setText(find('.digit'), label);
   setText(find('.note'), note);
   panel.classList.toggle('not-a-digit', !isDigit);
@@ -70,16 +72,19 @@ function showPrediction(prediction) {
   const bars = percentages.map((percentage) => [percentage, `${percentage.toFixed(1)}%`]);
   const best = percentages.indexOf(Math.max(...percentages));
   showBars(find('.bars'), bars, NAMES).forEach((row, i) => row.classList.toggle('best', i === best));
-  drawPixels(context, prediction.image);
+  drawPixels(context, prediction.image ?? []);
   if (props.follows_pad) {
     updateDrawing(prediction);
-    if (hasEvidence && (!judged || !percentages.length)) showEvidence();
+    const isFinal = judged && percentages.length > 0;
+    if (hasEvidence && !isFinal) showEvidence();
+    if (!isFinal) showVotes(NO_VOTES);
+    find('.why').disabled = !isFinal || hasEvidence;
   } else { // a photo: its panel stays away until there is one
     panel.hidden = !prediction.ink;
     find('.found').hidden = !prediction.ink;
     setSource(find('.found img'), prediction.ink);
     setText(find('.model-notice'), prediction.notice ?? ''); // the pad shows it otherwise
-    showVotes(votes ?? NO_EVIDENCE.votes, prediction.model);
+    showVotes({ models: prediction.votes ?? [], selected: prediction.model });
   }
   if (settled && !wasSettled && percentages.length) pop();
   wasSettled = settled;
@@ -103,16 +108,16 @@ function updateDrawing({ settled, percentages, drawing: newDrawing }) {
 // Show what the explanation has found, or remove it while the drawing changes.
 function showEvidence(evidence = NO_EVIDENCE) {
   hasEvidence = evidence !== NO_EVIDENCE;
-  if (evidence.maps) {
-    ({ maps } = evidence);
+  if (evidence.heat_maps) {
+    heatMaps = evidence.heat_maps;
     showPicture();
   }
-  if (evidence.votes) showVotes(evidence.votes, evidence.model);
   if (evidence.nearest) showNearest(evidence.nearest);
+  find('.why').disabled = hasEvidence;
 }
 
 function showPicture() {
-  const [map] = maps;
+  const [map] = heatMaps;
   const isHeat = Boolean(showsHeat && map);
   setSource(find('.heat'), isHeat ? map.heat : '');
   find('.picture').classList.toggle('with-heat', isHeat);
@@ -121,13 +126,14 @@ function showPicture() {
   setText(find('.input figcaption'), isHeat ? `orange: for ${map.digit}, blue: against` : 'what the model sees');
 }
 
-function showVotes({ summary, models }, selected) {
-  setText(find('.votes .caption'), summary || 'All models');
+function showVotes({ busy, models = [], selected }) {
+  setText(find('.votes .caption'), busy ?? (summarizeVotes(models) || 'All models'));
   setChildCount(find('.chips'), models.length || props.model_count, (list) => make('li', list)).forEach((chip, i) => {
-    const { model = '', label = '', note = '', is_digit: isDigit } = models[i] ?? {};
+    const { model = '', prediction } = models[i] ?? {};
+    const { label, note } = prediction ? describePrediction(prediction) : { label: '' };
     chip.className = [model && model === selected ? 'selected' : '', model && label !== find('.digit').textContent ? 'differs' : ''].join(' ').trim();
     chip.title = model && `${model}: ${label}, ${note}`;
-    setText(chip, model && !isDigit ? '?' : label);
+    setText(chip, model && !prediction.is_digit ? '?' : label);
   });
 }
 
@@ -150,18 +156,35 @@ function showNearest({ busy, caption, digits = [] }) {
 [inkButton, heatButton].forEach((button) => button.addEventListener('click', () => {
   showsHeat = button === heatButton;
   showPicture();
+  if (showsHeat && !find('.why').disabled) askWhy();
 }));
-watch('value', () => showPrediction({ ...props.value, settled: true, judged: true }));
-showPrediction({ ...props.value, settled: true, judged: false });
+
+function askWhy() {
+  find('.why').disabled = true;
+  document.dispatchEvent(new Event('ask-why'));
+}
+
+function showValue(judged) {
+  const image = decodePixels(props.value.image);
+  showPrediction({ ...props.value, ...describePrediction(props.value), image, settled: true, judged });
+}
+
+find('.why').addEventListener('click', askWhy);
+setText(find('.ask-all'), `Ask all ${props.model_count} models`);
+find('.ask-all').addEventListener('click', () => document.dispatchEvent(new Event('ask-all')));
+watch('value', () => showValue(true));
+showValue(false);
 if (props.follows_pad) {
   panel.classList.add('follows-pad');
-  for (const selector of ['.switch', '.nearest', '.label']) find(selector).hidden = false;
+  for (const selector of ['.switch', '.reasons', '.nearest', '.label', '.ask-all']) find(selector).hidden = false;
   document.addEventListener('user-digits', showLabel);
   document.addEventListener('collect', ({ detail }) => {
     isCollecting = detail;
     showLabel();
   });
   document.addEventListener('prediction', ({ detail }) => showPrediction(detail));
+  document.addEventListener('ask-all', () => (find('.ask-all').hidden = true));
+  document.addEventListener('votes', ({ detail }) => showVotes(detail));
   document.addEventListener('explanation', ({ detail }) => showEvidence(detail));
   document.dispatchEvent(new Event('listening'));
 }

@@ -97,20 +97,12 @@ function showBars(parent, bars, names = [...'0123456789']) {
   return rows;
 }
 
-// Draw 28x28 pixels, 0 to 255 of ink, from base64 as black ink on nothing.
-function drawPixels(context, base64) {
-  const bytes = atob(base64);
-  const pixels = context.createImageData(28, 28);
-  for (let i = 0; i < bytes.length; i++) pixels.data[4 * i + 3] = bytes.charCodeAt(i);
-  context.putImageData(pixels, 0, 0);
-}
+// The 28x28 pixels of a prediction, 0 to 255 of ink: the server sends base64.
+const decodePixels = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 
-// List the predictions {model, label, note} of several models; `getClass` returns the class of a line.
-function showModels(list, models, getClass) {
-  setChildCount(list, models.length, () => make('li', list)).forEach((line, i) => {
-    const { model, label, note } = models[i];
-    const cells = setChildCount(line, 3, () => make('span', line));
-    line.className = getClass(models[i]);
-    [model, label, note].forEach((text, j) => setText(cells[j], text));
-  });
+// Draw such pixels as black ink on nothing.
+function drawPixels(context, bytes) {
+  const pixels = context.createImageData(28, 28);
+  bytes.forEach((ink, i) => (pixels.data[4 * i + 3] = ink));
+  context.putImageData(pixels, 0, 0);
 }

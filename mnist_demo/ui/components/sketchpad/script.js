@@ -199,7 +199,10 @@ canvas.addEventListener('pointerup', endStroke);
 canvas.addEventListener('pointercancel', endStroke);
 undoButton.addEventListener('click', undo);
 clearButton.addEventListener('click', clear);
-find('.why').addEventListener('click', () => document.querySelector('#prediction .side').scrollIntoView());
+find('.why').addEventListener('click', () => {
+  document.dispatchEvent(new Event('ask-why'));
+  document.querySelector('#prediction .side').scrollIntoView();
+});
 find('.use-photo').addEventListener('click', () => {
   trigger('upload');
   whenPresent('#photo button', (button) => button.focus());
@@ -228,10 +231,10 @@ function showStrip({ label, note, digit, percentages, image, model, judged }) {
   setText(find('.strip .digit'), label);
   setText(find('.strip .note'), note);
   find('.why').hidden = !percentages.length;
-  setText(find('.strip .model'), model && model !== props.model ? model : '');
+  setText(find('.strip .model'), model && model !== getName(props.model) ? model : '');
   const best = percentages.map((percentage, i) => [percentage, i]).slice(0, judged ? 11 : 10).sort(([a, first], [b, second]) => b - a || (second === digit) - (first === digit)).slice(0, 3);
   showBars(find('.best'), best.map(([percentage]) => [percentage]), best.map(([, i]) => (i === 10 ? '?' : i)));
-  drawPixels(pixels.getContext('2d'), image);
+  drawPixels(pixels.getContext('2d'), image ?? []);
   setSource(find('.pixels'), pixels.toDataURL());
 }
 

@@ -79,7 +79,7 @@ function addRun(body, run) {
   if (remarks) make('small', name, remarks);
   for (const text of [run.accuracy, run.seconds]) make('td', row, text);
   const cell = make('td', row);
-  for (const [text, action] of Object.entries({ Draw: drawWithModel, Browse: browseWithModel, Download: download })) {
+  for (const [text, action] of Object.entries({ Draw: drawWithModel, Browse: browseWithModel, Download: download, 'Web page': downloadPage })) {
     make('button', cell, text, { type: 'button', ariaLabel: `${text}: ${run.name}`, onclick: () => action(run.key) });
   }
 }
@@ -91,8 +91,11 @@ function browseWithModel(key) {
   trigger('select', { key });
 }
 
-async function download(key) {
-  const file = await callServer('download', { key });
+const download = (key) => saveResult('download', key);
+const downloadPage = (key) => saveResult('web_page', key);
+
+async function saveResult(name, key) {
+  const file = await callServer(name, { key });
   setText(find('.notice'), file.error ?? '');
   if (!file.error) saveFile(file);
 }
