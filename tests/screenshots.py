@@ -79,6 +79,7 @@ def take_card(page: Page, app_url: str) -> None:
     open_pad(page, app_url)
     show_draw(page)
     page.mouse.move(0, 0)
+    page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(500)  # transitions
     page.screenshot(path=CARD)
 
