@@ -226,6 +226,15 @@ def test_a_bad_weights_file_is_refused(engine_page: Page):
             load_file(engine_page, file)
 
 
+def test_a_model_without_finite_predictions_gives_an_error(engine_page: Page):
+    model = build_model("784-10").eval()
+    with torch.no_grad():
+        model[1].weight.fill_(3e38)  # type: ignore[operator, union-attr]
+    load(engine_page, Classifier("huge", model), torch.float32)
+    (prediction,) = predict(engine_page, draw_people_and_designs(1))
+    assert prediction == {"error": "This model cannot be used: its probabilities are not finite."}
+
+
 def to_half(classifier: Classifier) -> Classifier:
     """Return the classifier with its weights rounded as for the browser."""
     model = fuse_for_inference(classifier.model)  # type: ignore[arg-type]

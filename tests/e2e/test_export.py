@@ -55,7 +55,6 @@ def test_a_models_name_is_text_in_the_page():
 
 
 def test_an_export_that_cannot_be_written_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    assert cli.main(["export", "softmax", "--out", str(tmp_path / "missing" / "x" / "digits.html")]) in (0, 1)
     (tmp_path / "folder").mkdir()
     assert cli.main(["export", "softmax", "--out", str(tmp_path / "folder")]) == 1
     assert "could not be written" in capsys.readouterr().err
